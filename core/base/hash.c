@@ -1,0 +1,85 @@
+/* SHA-256: see hash.h. */
+#include "base/hash.h"
+
+#include "base/mem.h"
+
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct hash {
+	EVP_MD_CTX *ctx;
+};
+
+struct hash *hash_new(void)
+{
+	struct hash *h = mem_alloc(sizeof(*h));
+
+	h->ctx = EVP_MD_CTX_new();
+	BUG_ON(!h->ctx || EVP_DigestInit_ex(h->ctx, EVP_sha256(), NULL) != 1);
+	return h;
+}
+
+void hash_add(struct hash *h, const void *data, size_t n)
+{
+	BUG_ON(EVP_DigestUpdate(h->ctx, data, n) != 1);
+}
+
+void hash_finish(struct hash *h, char *out)
+{
+	static const char hex[] = "0123456789abcdef";
+	unsigned char digest[32];
+
+	BUG_ON(EVP_DigestFinal_ex(h->ctx, digest, NULL) != 1);
+	for (int i = 0; i < 32; i++) {
+		out[2 * i] = hex[digest[i] >> 4];
+		out[2 * i + 1] = hex[digest[i] & 15];
+	}
+	out[64] = '\0';
+	hash_free(h);
+}
+
+void hash_free(struct hash *h)
+{
+	if (!h)
+		return;
+	EVP_MD_CTX_free(h->ctx);
+	free(h);
+}
+
+void hash_hex(const void *data, size_t n, char *out)
+{
+	struct hash *h = hash_new();
+
+	hash_add(h, data, n);
+	hash_finish(h, out);
+}
+
+enum err hash_file(const char *path, char *out, struct errinfo *ei)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(ei, "cannot open %s", path);
+
+	enum { CHUNK = 1 << 18 };
+	char *chunk = mem_alloc(CHUNK);
+	struct hash *h = hash_new();
+	ssize_t n;
+	while ((n = read(fd, chunk, CHUNK)) > 0)
+		hash_add(h, chunk, (size_t)n);
+	enum err e = n < 0 ? err_errno(ei, "cannot read %s", path) : OK;
+	close(fd);
+	free(chunk);
+	if (e == OK)
+		hash_finish(h, out);
+	else
+		hash_free(h);
+	return e;
+}
+
+bool hash_equal(const void *a, const void *b, size_t n)
+{
+	return CRYPTO_memcmp(a, b, n) == 0;
+}

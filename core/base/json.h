@@ -1,0 +1,22 @@
+/* JSON text to jansson values and back, with the limits that input from outside gets. */
+#ifndef BERTD_BASE_JSON_H
+#define BERTD_BASE_JSON_H
+
+#include <jansson.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+#define JSON_MAX_DEPTH 32 /* arrays and objects inside one another */
+
+/* Parses exactly one value. Refused: duplicate keys, anything behind the value, invalid UTF-8, nesting deeper than
+ * JSON_MAX_DEPTH, NaN and Infinity. On OK *out is a new reference. ERR_SYNTAX with line and column. */
+enum err json_parse(const char *text, size_t len, json_t **out, struct errinfo *ei) MUST_USE;
+
+/* Appends v as compact text in the order of its keys; doubles with 17 significant digits. */
+void json_print(const json_t *v, struct buf *out);
+
+/* A finite double as a JSON real; null for NaN and the infinities, which JSON has no words for. */
+json_t *json_number(double v);
+
+#endif

@@ -1,0 +1,62 @@
+/* Memory: see mem.h. */
+#include "base/mem.h"
+
+#include "base/err.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void *mem_alloc(size_t n)
+{
+	void *p = malloc(n ? n : 1);
+
+	BUG_ON(!p);
+	return p;
+}
+
+void *mem_zalloc(size_t count, size_t size)
+{
+	void *p = calloc(count ? count : 1, size ? size : 1);
+
+	BUG_ON(!p);
+	return p;
+}
+
+void *mem_resize(void *p, size_t count, size_t size)
+{
+	size_t n;
+
+	BUG_ON(__builtin_mul_overflow(count, size, &n));
+	p = realloc(p, n ? n : 1);
+	BUG_ON(!p);
+	return p;
+}
+
+char *mem_strdup(const char *s)
+{
+	return mem_strndup(s, strlen(s));
+}
+
+char *mem_strndup(const char *s, size_t n)
+{
+	size_t len = strnlen(s, n);
+	char *copy = mem_alloc(len + 1);
+
+	memcpy(copy, s, len);
+	copy[len] = '\0';
+	return copy;
+}
+
+char *mem_printf(const char *fmt, ...)
+{
+	char *s = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	int n = vasprintf(&s, fmt, ap);
+	va_end(ap);
+	BUG_ON(n < 0);
+	return s;
+}
