@@ -1,0 +1,45 @@
+/* A job as the user asks for it: the body of POST /jobs, and what becomes of it before training. */
+#ifndef BERTD_JOBS_SPEC_H
+#define BERTD_JOBS_SPEC_H
+
+#include <jansson.h>
+
+#include "base/err.h"
+#include "base/fields.h"
+#include "data/dataset.h"
+#include "data/examples.h"
+#include "jobs/places.h"
+#include "text/tokenizer.h"
+#include "train/args.h"
+
+struct job_spec {
+	char *model;
+	struct dataset_spec dataset;
+	int64_t max_length; /* 2 … what the model has positions for; default 64 as in the tutorial */
+	struct train_args args;
+	char *name;	  /* NULL or 1…64 of [A-Za-z0-9._-], not starting like an id */
+	json_t *metadata; /* NULL or an object of at most 16 strings */
+};
+extern const struct field job_spec_fields[];
+
+/* Reads a whole body; faults have pointers from "#". Returns whether nothing was wrong. Pure. */
+bool job_spec_read(const json_t *body, struct job_spec *out, struct faults *faults);
+/* The request as resolved, every default written out; job_spec_read takes it back. */
+json_t *job_spec_write(const struct job_spec *s);
+void job_spec_clear(struct job_spec *s);
+
+/* What the worker trains on. */
+struct prepared {
+	struct model_place base;
+	struct tokenizer *tokenizer;
+	struct dataset dataset;
+	struct examples encoded[N_SPLITS];
+	json_t *report;
+};
+/* Finds the model, loads and checks the data, encodes it and writes the report. What the user can mend goes to faults
+ * (ERR_INVALID); ERR_IO, ERR_DB for the rest. Used at submit and again by the worker. Slow: never on an HTTP thread. */
+enum err job_prepare(const struct job_spec *s, const struct places *p, struct db *db, struct prepared *out,
+		     struct faults *faults, struct errinfo *ei) MUST_USE;
+void prepared_clear(struct prepared *p);
+
+#endif
