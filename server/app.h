@@ -1,0 +1,28 @@
+/* What the handlers work with. Filled by main.c before the first request, read-only afterwards but for the atomics. */
+#ifndef BERTD_SERVER_APP_H
+#define BERTD_SERVER_APP_H
+
+#include <stdatomic.h>
+
+#include "config.h"
+#include "jobs/db.h"
+#include "jobs/hub.h"
+#include "jobs/places.h"
+#include "jobs/worker.h"
+#include "serve/serve.h"
+
+struct keys;
+
+struct app {
+	const struct config *config;
+	struct places places;
+	struct db *db;
+	struct hub *hub;
+	struct worker *worker; /* NULL in unit tests that need none */
+	struct serve *serve;   /* NULL in unit tests that need none */
+	struct keys *keys;     /* NULL: no key is asked for */
+	int64_t started_ms;
+	atomic_bool draining; /* TERM has come: /readyz is 503, no new jobs */
+};
+
+#endif
