@@ -4,7 +4,8 @@
 #include <math.h>
 #include <stdbool.h>
 
-/* The deepest nesting of the text, found without recursion, so that hostile input never reaches the parser's stack. */
+/* The deepest nesting of the text, found without recursion, so that hostile input never reaches the
+ * parser's stack. */
 static int nesting(const char *text, size_t len)
 {
 	int depth = 0, deepest = 0;
@@ -35,9 +36,11 @@ enum err json_parse(const char *text, size_t len, json_t **out, struct errinfo *
 
 	if (nesting(text, len) > JSON_MAX_DEPTH)
 		return err_set(ei, ERR_SYNTAX, "nested deeper than %d levels", JSON_MAX_DEPTH);
-	*out = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &je);
+	*out = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL,
+			  &je);
 	if (!*out)
-		return err_set(ei, ERR_SYNTAX, "line %d, column %d: %s", je.line, je.column, je.text);
+		return err_set(ei, ERR_SYNTAX, "line %d, column %d: %s", je.line, je.column,
+			       je.text);
 	return OK;
 }
 

@@ -41,11 +41,15 @@ char *mem_strdup(const char *s)
 
 char *mem_strndup(const char *s, size_t n)
 {
-	size_t len = strnlen(s, n);
-	char *copy = mem_alloc(len + 1);
+	return mem_dup(s, strnlen(s, n));
+}
 
-	memcpy(copy, s, len);
-	copy[len] = '\0';
+char *mem_dup(const void *data, size_t n)
+{
+	char *copy = mem_alloc(n + 1);
+
+	memcpy(copy, data, n);
+	copy[n] = '\0';
 	return copy;
 }
 

@@ -10,6 +10,8 @@ void *mem_zalloc(size_t count, size_t size) __attribute__((malloc, returns_nonnu
 void *mem_resize(void *p, size_t count, size_t size) __attribute__((returns_nonnull));
 char *mem_strdup(const char *s) __attribute__((malloc, returns_nonnull));
 char *mem_strndup(const char *s, size_t n) __attribute__((malloc, returns_nonnull));
+/* A copy of n bytes, with a terminator behind them. */
+char *mem_dup(const void *data, size_t n) __attribute__((malloc, returns_nonnull));
 /* asprintf; the caller frees. */
 char *mem_printf(const char *fmt, ...) __attribute__((malloc, returns_nonnull, format(printf, 1, 2)));
 

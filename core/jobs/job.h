@@ -61,6 +61,9 @@ struct job_new {
 /* Queues a job. With a known idempotency key: *repeated is true and out the job of the first request; ERR_CONFLICT when
  * that had another body. Also stores the first event (status queued). */
 enum err job_create(struct db *db, const struct job_new *n, struct job *out, bool *repeated, struct errinfo *ei) MUST_USE;
+/* The job that an idempotency key made. ERR_NOT_FOUND; ERR_CONFLICT when its request had another body. */
+enum err job_find_repeat(struct db *db, const char *idempotency_key, const char *body_sha256, struct job *out,
+			 struct errinfo *ei) MUST_USE;
 enum err job_get(struct db *db, const char *id, struct job *out, struct errinfo *ei) MUST_USE;
 /* The newest job of that name that succeeded; ERR_NOT_FOUND. */
 enum err job_by_name(struct db *db, const char *name, struct job *out, struct errinfo *ei) MUST_USE;
