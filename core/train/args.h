@@ -28,7 +28,7 @@ struct train_args {
 	int64_t save_total_limit; /* 0: all are kept */
 	bool load_best_model_at_end;
 	char *metric_for_best_model; /* NULL: "loss"; with or without "eval_" */
-	int greater_is_better;	     /* 0 no, 1 yes, -1: yes unless the metric's name ends in "loss" */
+	json_t *greater_is_better;   /* true, false, or NULL: true unless the metric's name ends in "loss" */
 	int64_t early_stopping_patience; /* 0: off; counts evaluations */
 	double early_stopping_threshold;
 	int64_t seed;
@@ -41,11 +41,19 @@ extern const struct field train_args_fields[];
 void train_args_init(struct train_args *a);
 void train_args_clear(struct train_args *a);
 
-/* Reads the "args" object over the defaults and checks what depends on several members (early stopping needs
+/* Reads the "args" object (NULL: {}) over the defaults and checks what depends on several members (early stopping needs
  * evaluation, load_best_model_at_end needs save and eval to match, …). has_validation: whether the job has a validation
  * split; without one an eval_strategy that was not asked for becomes "no", and one that was is a fault. */
 bool train_args_read(const json_t *object, const char *pointer, bool has_validation, struct train_args *a,
 		     struct faults *faults);
+/* Every member, resolved; train_args_read takes it back. */
 json_t *train_args_write(const struct train_args *a);
+
+/* Steps between two evaluations under STRATEGY_STEPS. */
+int64_t train_args_eval_steps(const struct train_args *a);
+/* The key of the deciding metric in an evaluation, as in "eval_loss", into out[TRAIN_METRIC_SIZE]; returns out. */
+const char *train_args_metric(const struct train_args *a, char *out);
+#define TRAIN_METRIC_SIZE 80
+bool train_args_greater_is_better(const struct train_args *a);
 
 #endif
