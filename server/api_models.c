@@ -20,7 +20,7 @@ static json_t *base_json(struct app *app, const char *id, const char *dir)
 {
 	struct bert_config c;
 
-	if (config_read(dir, &c, NULL) != OK)
+	if (bert_config_read(dir, &c, NULL) != OK)
 		return NULL;
 	char *weights = mem_printf("%s/model.safetensors", dir);
 	struct stat st;
@@ -32,7 +32,7 @@ static json_t *base_json(struct app *app, const char *id, const char *dir)
 			  "num_hidden_layers", (json_int_t)c.num_hidden_layers,
 			  "max_position_embeddings", (json_int_t)c.max_position_embeddings,
 			  "loaded", app->serve && serve_loaded(app->serve, id));
-	config_clear(&c);
+	bert_config_clear(&c);
 	return o;
 }
 

@@ -36,7 +36,7 @@ static const struct field members[] = {
 	{ 0 },
 };
 
-/* Members that config_write makes anew and that must not come back from the file. */
+/* Members that bert_config_write makes anew and that must not come back from the file. */
 static const char *const replaced[] = { "architectures", "dtype",	  "torch_dtype",
 					"id2label",	 "label2id",	  "num_labels",
 					"_num_labels",	 "_name_or_path", "model_type",
@@ -233,7 +233,7 @@ static enum err read_label_maps(const json_t *file, const json_t *id2label, int 
 	if (e == OK && label2id && !json_is_null(label2id))
 		e = check_inverse(label2id, names, n, ei);
 	if (e == OK)
-		config_set_labels(c, (int)n, names);
+		bert_config_set_labels(c, (int)n, names);
 	free(names);
 	return e;
 }
@@ -248,11 +248,11 @@ static enum err read_labels(const json_t *file, struct bert_config *c, struct er
 		return e;
 	if (id2label && !json_is_null(id2label))
 		return read_label_maps(file, id2label, count, c, ei);
-	config_set_labels(c, count ? count : 2, NULL);
+	bert_config_set_labels(c, count ? count : 2, NULL);
 	return OK;
 }
 
-void config_set_labels(struct bert_config *c, int num_labels, const char *const *labels)
+void bert_config_set_labels(struct bert_config *c, int num_labels, const char *const *labels)
 {
 	char **copy = mem_zalloc((size_t)num_labels, sizeof(*copy));
 
@@ -301,12 +301,12 @@ static enum err parse(const struct buf *text, struct bert_config *out, struct er
 	if (e == OK)
 		keep_rest(file, out);
 	else
-		config_clear(out);
+		bert_config_clear(out);
 	json_decref(file);
 	return e;
 }
 
-enum err config_read(const char *dir, struct bert_config *out, struct errinfo *ei)
+enum err bert_config_read(const char *dir, struct bert_config *out, struct errinfo *ei)
 {
 	char *path = mem_printf("%s/config.json", dir);
 	struct buf text = { 0 };
@@ -361,7 +361,7 @@ static json_t *to_json(const struct bert_config *c)
 
 /* 17 digits would turn 0.1 into 0.10000000000000001. 15 suffice for every decimal somebody wrote.
  */
-enum err config_write(const struct bert_config *c, const char *dir, struct errinfo *ei)
+enum err bert_config_write(const struct bert_config *c, const char *dir, struct errinfo *ei)
 {
 	json_t *file = to_json(c);
 	char *text = json_dumps(file, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_REAL_PRECISION(15));
@@ -375,7 +375,7 @@ enum err config_write(const struct bert_config *c, const char *dir, struct errin
 	return e;
 }
 
-void config_clear(struct bert_config *c)
+void bert_config_clear(struct bert_config *c)
 {
 	for (int i = 0; i < c->num_labels; i++)
 		free(c->labels[i]);

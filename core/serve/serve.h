@@ -1,7 +1,9 @@
 /* Serving: loaded models, and one inference thread that batches what waits.
  *
- * A request names a model by its canonical id and folder; the model is loaded on demand by the inference thread and kept
- * until others need its room. Texts are tokenized by the caller's thread when the tokenizer is there already. */
+ * A request names a model by its canonical id and folder; the model is loaded on demand by the
+ * inference thread and kept until others need its room. Texts are tokenized by the caller's thread
+ * when the tokenizer is there already. Every function but serve_stop may be called from any thread,
+ * also from a done callback. */
 #ifndef BERTD_SERVE_SERVE_H
 #define BERTD_SERVE_SERVE_H
 
@@ -22,9 +24,14 @@ struct serve_config {
 	int64_t max_batch_tokens; /* packed tokens of one forward pass */
 	int64_t max_queue_texts;  /* waiting texts; more are ERR_BUSY */
 };
+/* Starts the inference thread of one device. ERR_DEVICE when there is no such device. */
 enum err serve_start(const struct serve_config *c, struct serve **out, struct errinfo *ei) MUST_USE;
-/* Finishes what is queued, then ends the thread and frees. */
+/* Refuses what comes from now on, finishes what is queued, then ends the thread and frees. No other
+ * call may be under way when it returns, and every tokenizer must have been given back. */
 void serve_stop(struct serve *s);
+
+enum serve_function { SERVE_SOFTMAX, SERVE_SIGMOID, SERVE_NONE };
+extern const char *const serve_functions[]; /* "softmax", "sigmoid", "none"; NULL ends it */
 
 struct serve_text {
 	char *text, *pair; /* UTF-8; pair NULL for a single text. Owned by the request */
@@ -44,45 +51,63 @@ struct serve_request {
 	bool truncate;	/* false: a text that is too long is ERR_INVALID, with its index in the message */
 	/* results: */
 	int num_labels;
-	char **labels; /* (num_labels), owned by the request */
+	char **labels;		     /* (num_labels), owned by the request */
+	enum serve_function function; /* what transformers' pipeline applies when it is told nothing */
 	enum err error;
 	struct errinfo ei;
-	double seconds_queued, seconds_inference;
-	int batch_texts; /* of the forward pass that held the first text */
+	double seconds_queued;	  /* until its first forward pass began */
+	double seconds_inference; /* of the passes that held its texts */
+	int batch_texts;	  /* of the forward pass that held the first text */
 
-	/* Called once, from the inference thread, when everything above is filled. Must not block. */
+	/* Called once, from the inference thread, when everything above is filled; the request is
+	 * the caller's again. Must not block. */
 	void (*done)(void *ctx, struct serve_request *rq);
 	void *ctx;
 };
+/* n_texts empty texts, everything else 0; truncate is true. The caller fills in texts and dir with
+ * memory of malloc. */
 struct serve_request *serve_request_new(int n_texts);
+/* With its texts, results and dir. NULL is fine. */
 void serve_request_free(struct serve_request *rq);
 
-/* Queues the request; on OK done will be called. Else it is not called and the request stays the caller's:
- * ERR_BUSY (queue full or stopping), ERR_INVALID (not UTF-8 with the index and byte offset, too long). Never blocks on
- * inference. */
+/* Queues the request; on OK done will be called. Else it is not called and the request stays the
+ * caller's: ERR_BUSY (queue full or stopping), ERR_TOO_LARGE (more texts than the queue ever holds),
+ * ERR_INVALID (no text, not UTF-8, too long, a max_length that the model does not have; the message
+ * names the text as input[i], i from 0). While the tokenizer is not in the cache, faults of the
+ * texts arrive by done instead, in the same words; errors of loading the model always do, for every
+ * request that waits for it: those of bert_open and tokenizer_open, and ERR_INVALID for a checkpoint
+ * without a trained classifier. ERR_DEVICE, ERR_DEVICE_MEMORY (after trying ever smaller batches)
+ * and ERR_MODEL (logits that are not finite) come from the forward pass.
+ * Never blocks on inference. */
 enum err serve_submit(struct serve *s, struct serve_request *rq, struct errinfo *ei) MUST_USE;
 
-/* The tokenizer of a model, from the cache or opened now (tens of milliseconds: not on an HTTP thread). Give it back with
- * serve_tokenizer_release. */
+/* The tokenizer of a model, from the cache or opened now (tens of milliseconds: not on an HTTP
+ * thread). Give it back with serve_tokenizer_release. Errors as tokenizer_open and bert_config_read;
+ * ERR_INVALID when it has tokens that the model has no embedding for. */
 enum err serve_tokenizer(struct serve *s, const char *model_id, const char *dir, const struct tokenizer **out,
 			 struct errinfo *ei) MUST_USE;
 void serve_tokenizer_release(struct serve *s, const struct tokenizer *t);
 
 bool serve_loaded(struct serve *s, const char *model_id);
+/* False once the device answered ERR_DEVICE: a CUDA process does not recover from that. */
+bool serve_healthy(struct serve *s);
 /* Forgets a model that was deleted; requests that hold it finish. */
 void serve_drop(struct serve *s, const char *model_id);
 
 struct serve_stats {
-	int64_t requests, texts, tokens, batches, rejected, loads, evictions;
-	int64_t queued_texts, loaded_models, loaded_bytes;
+	/* Since the start: */
+	int64_t requests;		/* answered by done, with an error or without */
+	int64_t texts, tokens, batches; /* that went through a model */
+	int64_t rejected;		/* ERR_BUSY */
+	int64_t loads, evictions;	/* of models */
 	double seconds_inference, seconds_queued, seconds_tokenize;
+	/* Now: */
+	int64_t queued_texts, loaded_models, loaded_bytes;
 };
 void serve_get_stats(struct serve *s, struct serve_stats *out);
 
 /* The scores of one text by function_to_apply. Pure. out (n): softmax, sigmoid, or the logits themselves, in float
  * arithmetic as transformers' text-classification pipeline. */
-enum serve_function { SERVE_SOFTMAX, SERVE_SIGMOID, SERVE_NONE };
-extern const char *const serve_functions[]; /* "softmax", "sigmoid", "none"; NULL ends it */
 void serve_scores(const float *logits, int n, enum serve_function f, float *out);
 
 #endif

@@ -99,11 +99,11 @@ enum err bert_restore(struct bert *b, const char *dir, struct errinfo *ei)
 
 static enum err fill(struct bert *b, const struct bert_open_args *args, struct errinfo *ei)
 {
-	enum err e = config_read(args->dir, &b->config, ei);
+	enum err e = bert_config_read(args->dir, &b->config, ei);
 	if (e != OK)
 		return e;
 	if (args->num_labels)
-		config_set_labels(&b->config, args->num_labels, args->labels);
+		bert_config_set_labels(&b->config, args->num_labels, args->labels);
 	if (args->dropout >= 0)
 		b->config.hidden_dropout_prob = args->dropout;
 	b->train = args->train;
@@ -143,7 +143,7 @@ void bert_close(struct bert *b)
 	if (!b)
 		return;
 	fake_bert.open_models--;
-	config_clear(&b->config);
+	bert_config_clear(&b->config);
 	free(b->weight);
 	free(b->grad);
 	free(b->exp_avg);
@@ -178,7 +178,7 @@ enum err bert_save(const struct bert *b, const char *dir, struct errinfo *ei)
 		return err_set(ei, fake_bert.fail_save,
 			       "the fake model is not saved, as the test wants");
 	fake_bert.saves++;
-	enum err e = config_write(&b->config, dir, ei);
+	enum err e = bert_config_write(&b->config, dir, ei);
 	if (e != OK)
 		return e;
 	char *path = mem_printf("%s/model.safetensors", dir);
