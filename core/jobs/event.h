@@ -18,10 +18,13 @@ struct event {
 };
 void event_clear(struct event *e);
 
-/* Appends a record; with progress members (epoch, step) the job row takes them over in the same transaction.
- * *seq may be NULL. */
+/* Appends a record; in the same transaction the row of a job that has not ended takes over the members epoch, step and
+ * total_steps, and a whole "eval" record as its metrics. *seq may be NULL. ERR_CONFLICT: no such job, or behind "done". */
 enum err event_add(struct db *db, const char *job_id, const char *type, const json_t *members, int64_t *seq,
 		   struct errinfo *ei) MUST_USE;
+/* As event_add, inside the caller's transaction. */
+enum err event_insert(struct db *db, const char *job_id, const char *type, const json_t *members, int64_t *seq,
+		      struct errinfo *ei) MUST_USE;
 /* Up to limit records with seq > after, in order; *out is an array of *n that the caller clears and frees. */
 enum err event_list(struct db *db, const char *job_id, int64_t after, int limit, struct event **out, int *n,
 		    struct errinfo *ei) MUST_USE;

@@ -105,9 +105,13 @@ struct job_result {
 };
 enum err job_succeed(struct db *db, const char *id, const struct job_result *r, struct errinfo *ei) MUST_USE;
 enum err job_set_report(struct db *db, const char *id, const char *report, struct errinfo *ei) MUST_USE;
+/* best: JSON text, as in struct job. Works inside a transaction of the caller too. */
+enum err job_set_best(struct db *db, const char *id, const char *best, struct errinfo *ei) MUST_USE;
 
-/* The resource as GET /jobs/{id} shows it, a new object: id, object "job", name, status, queue_position, created_at,
- * started_at, ended_at, progress, best_metric, metrics, model, error, data_report, request members as resolved. */
+/* The resource as GET /jobs/{id} shows it, a new object: id, object "job", status, queue_position (null unless queued),
+ * attempt, created_at, started_at, ended_at, progress {epoch, step, total_steps, seconds_remaining}, best_metric, metrics,
+ * fine_tuned_model (the id of the result, or null), error {code, message, hint} or null, data_report, and the request's
+ * members as resolved: model (its base), dataset, max_length, args, name, metadata. */
 json_t *job_json(const struct job *j);
 
 #endif
