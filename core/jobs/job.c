@@ -92,19 +92,18 @@ enum err job_by_name(struct db *db, const char *name, struct job *out, struct er
 		       : e;
 }
 
-/* Looks for the key's job: ERR_NOT_FOUND when the key is new. */
-static enum err job_of_key(struct db *db, const struct job_new *n, struct job *out,
-			   struct errinfo *ei)
+enum err job_find_repeat(struct db *db, const char *idempotency_key, const char *body_sha256,
+			 struct job *out, struct errinfo *ei)
 {
 	char id[ID_SIZE] = "";
 	bool same = false;
 	struct stmt *s = db_begin(db, SQL_JOB_BY_KEY);
 
-	stmt_text(s, n->idempotency_key);
+	stmt_text(s, idempotency_key);
 	enum err e = stmt_step(s, ei);
 	if (e == OK) {
 		snprintf(id, sizeof(id), "%s", stmt_get_text(s, 0));
-		same = strcmp(stmt_get_text(s, 1), n->body_sha256) == 0;
+		same = strcmp(stmt_get_text(s, 1), body_sha256) == 0;
 	}
 	e = db_end(s, e, ei);
 	if (e != OK)
@@ -153,8 +152,10 @@ static enum err create(struct db *db, const struct job_new *n, struct job *out, 
 		       struct errinfo *ei)
 {
 	char id[ID_SIZE];
-	enum err e = n->idempotency_key ? job_of_key(db, n, out, ei) : ERR_NOT_FOUND;
+	enum err e = ERR_NOT_FOUND;
 
+	if (n->idempotency_key)
+		e = job_find_repeat(db, n->idempotency_key, n->body_sha256, out, ei);
 	*repeated = e == OK;
 	if (e != ERR_NOT_FOUND)
 		return e;
@@ -320,8 +321,7 @@ json_t *job_json(const struct job *j)
 	json_object_set_new(o, "progress", progress_json(j));
 	json_object_set_new(o, "best_metric", stored_json(j->best));
 	json_object_set_new(o, "metrics", stored_json(j->metrics));
-	json_object_set_new(o, "fine_tuned_model",
-			    *j->model_id ? json_string(j->model_id) : json_null());
+	json_object_set_new(o, "model_id", *j->model_id ? json_string(j->model_id) : json_null());
 	json_object_set_new(o, "error", error_json(j));
 	json_object_set_new(o, "data_report", stored_json(j->report));
 	json_object_update_missing(o, spec);

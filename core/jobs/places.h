@@ -1,4 +1,5 @@
-/* Where things lie on disk (DESIGN 7), and how names become paths. Immutable after start. From any thread. */
+/* Where things lie on disk (DESIGN 7), and how names become paths. Immutable after start. From any
+ * thread. */
 #ifndef BERTD_JOBS_PLACES_H
 #define BERTD_JOBS_PLACES_H
 
@@ -17,8 +18,8 @@ struct places {
 	const char *model_dir; /* base models, one Hugging Face directory each; NULL: none */
 };
 
-/* Makes the folders, takes the exclusive lock (*lock_fd, kept open for the life of the process), sweeps tmp/.
- * ERR_CONFLICT when another daemon holds the lock. */
+/* Makes the folders, takes the exclusive lock (*lock_fd, kept open for the life of the process),
+ * sweeps tmp/. ERR_CONFLICT when another daemon holds the lock. */
 enum err places_open(const struct places *p, int *lock_fd, struct errinfo *ei) MUST_USE;
 
 /* New strings, the caller frees. */
@@ -27,8 +28,8 @@ char *places_model_dir(const struct places *p, const char *model_id);
 char *places_dataset(const struct places *p, const char *sha256);
 char *places_tmp(const struct places *p, const char *name);
 
-/* A dataset_opener (ctx: struct file_source): ds_… from datasets/, else a path beneath data_root; hf:// and https:// are
- * ERR_UNSUPPORTED in this version. */
+/* A dataset_opener (ctx: struct file_source): ds_… from datasets/, else a path beneath data_root;
+ * hf:// and https:// are ERR_UNSUPPORTED in this version. */
 struct file_source {
 	const struct places *places;
 	struct db *db;
@@ -37,18 +38,19 @@ enum err places_open_file(void *ctx, const char *file, int *fd, struct errinfo *
 
 /* What a model's name stands for. */
 struct model_place {
-	char id[160];	/* canonical: "mdl_…", "job_…/checkpoint-79" or the base model's name */
-	char *dir;	/* freed by model_place_clear */
-	char *labels;	/* JSON array text or NULL (base model) */
+	char id[160]; /* canonical: "mdl_…", "job_…/checkpoint-79" or the base model's name */
+	char *dir;    /* freed by model_place_clear */
+	char *labels; /* JSON array text or NULL (base model) */
 	bool base;
 };
 void model_place_clear(struct model_place *m);
-/* "mdl_…", a job id (its result), "job_…/checkpoint-N", the name of a finished job (the newest), or a folder of
- * model_dir. ERR_NOT_FOUND with words that say what was tried; ERR_CONFLICT for a job without a result yet. */
-enum err places_find_model(const struct places *p, struct db *db, const char *name, struct model_place *out,
-			   struct errinfo *ei) MUST_USE;
+/* "mdl_…", a job id (its result), "job_…/checkpoint-N", the name of a finished job (the newest), or
+ * a folder of model_dir. ERR_NOT_FOUND with words that say what was tried; ERR_CONFLICT for a job
+ * without a result yet. */
+enum err places_find_model(const struct places *p, struct db *db, const char *name,
+			   struct model_place *out, struct errinfo *ei) MUST_USE;
 /* The same for the base of a new job: a model_dir folder, or a finished model. */
-enum err places_find_base(const struct places *p, struct db *db, const char *name, struct model_place *out,
-			  struct errinfo *ei) MUST_USE;
+enum err places_find_base(const struct places *p, struct db *db, const char *name,
+			  struct model_place *out, struct errinfo *ei) MUST_USE;
 
 #endif

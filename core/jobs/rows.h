@@ -13,43 +13,49 @@
 #include "jobs/places.h"
 
 struct dataset_row {
-	char id[72];	/* "ds_" + sha256 */
-	char *name;	/* or NULL */
-	char *format;	/* "csv" or "jsonl" */
-	char *columns;	/* JSON array text */
+	char id[72];   /* "ds_" + sha256 */
+	char *name;    /* or NULL */
+	char *format;  /* "csv" or "jsonl" */
+	char *columns; /* JSON array text */
 	int64_t bytes, rows, created_ms;
 };
 void dataset_row_clear(struct dataset_row *d);
 /* Inserts, or gives the row that is there (*existed). */
-enum err dataset_row_put(struct db *db, const struct dataset_row *d, bool *existed, struct errinfo *ei) MUST_USE;
-enum err dataset_row_get(struct db *db, const char *id, struct dataset_row *out, struct errinfo *ei) MUST_USE;
+enum err dataset_row_put(struct db *db, const struct dataset_row *d, bool *existed,
+			 struct errinfo *ei) MUST_USE;
+enum err dataset_row_get(struct db *db, const char *id, struct dataset_row *out,
+			 struct errinfo *ei) MUST_USE;
 /* Newest first; as job_list. */
-enum err dataset_row_list(struct db *db, const char *after, int limit, struct dataset_row **out, int *n, bool *more,
-			  struct errinfo *ei) MUST_USE;
+enum err dataset_row_list(struct db *db, const char *after, int limit, struct dataset_row **out,
+			  int *n, bool *more, struct errinfo *ei) MUST_USE;
 /* ERR_CONFLICT while a job that has not ended names it. */
 enum err dataset_row_delete(struct db *db, const char *id, struct errinfo *ei) MUST_USE;
 json_t *dataset_row_json(const struct dataset_row *d); /* object "dataset" */
 
-enum err checkpoint_row_put(struct db *db, const char *job_id, int64_t step, double epoch, const char *metrics,
-			    const char *sha256, int64_t bytes, struct errinfo *ei) MUST_USE;
-enum err checkpoint_row_delete(struct db *db, const char *job_id, int64_t step, struct errinfo *ei) MUST_USE;
-/* All checkpoints of a job, oldest first: [{"id": "job_…/checkpoint-79", "object": "checkpoint", "step", "epoch", "metrics", "bytes",
- * "sha256", "created_at"}, …]. */
-enum err checkpoint_rows_json(struct db *db, const char *job_id, json_t **out, struct errinfo *ei) MUST_USE;
+enum err checkpoint_row_put(struct db *db, const char *job_id, int64_t step, double epoch,
+			    const char *metrics, const char *sha256, int64_t bytes,
+			    struct errinfo *ei) MUST_USE;
+enum err checkpoint_row_delete(struct db *db, const char *job_id, int64_t step,
+			       struct errinfo *ei) MUST_USE;
+/* All checkpoints of a job, oldest first: [{"id": "job_…/checkpoint-79", "object": "checkpoint",
+ * "step", "epoch", "metrics", "bytes", "sha256", "created_at"}, …]. */
+enum err checkpoint_rows_json(struct db *db, const char *job_id, json_t **out,
+			      struct errinfo *ei) MUST_USE;
 
 struct model_row {
 	char id[ID_SIZE];
 	char job_id[ID_SIZE];
-	char *name;	       /* of its job, or NULL */
-	char *base;	       /* the model it was fine-tuned from */
+	char *name;		/* of its job, or NULL */
+	char *base;		/* the model it was fine-tuned from */
 	char *labels, *metrics; /* JSON texts */
 	char *sha256;
 	int64_t bytes, created_ms;
 };
 void model_row_clear(struct model_row *m);
-enum err model_row_get(struct db *db, const char *id, struct model_row *out, struct errinfo *ei) MUST_USE;
-enum err model_row_list(struct db *db, const char *after, int limit, struct model_row **out, int *n, bool *more,
-			struct errinfo *ei) MUST_USE;
+enum err model_row_get(struct db *db, const char *id, struct model_row *out,
+		       struct errinfo *ei) MUST_USE;
+enum err model_row_list(struct db *db, const char *after, int limit, struct model_row **out, int *n,
+			bool *more, struct errinfo *ei) MUST_USE;
 enum err model_row_delete(struct db *db, const char *id, struct errinfo *ei) MUST_USE;
 json_t *model_row_json(const struct model_row *m, bool loaded); /* object "model", "base": false */
 

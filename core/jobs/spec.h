@@ -15,7 +15,8 @@
 struct job_spec {
 	char *model;
 	struct dataset_spec dataset;
-	int64_t max_length; /* 2 … what the model has positions for; default 64 as in the tutorial */
+	int64_t max_length; /* 2 … what the model has positions for; default 64 as in the tutorial
+			     */
 	struct train_args args;
 	char *name;	  /* NULL or 1…64 of [A-Za-z0-9._-], not starting like an id */
 	json_t *metadata; /* NULL or an object of at most 16 strings */
@@ -36,10 +37,11 @@ struct prepared {
 	struct examples encoded[N_SPLITS];
 	json_t *report;
 };
-/* Finds the model, loads and checks the data, encodes it and writes the report. What the user can mend goes to faults
- * (ERR_INVALID); ERR_IO, ERR_DB for the rest. Used at submit and again by the worker. Slow: never on an HTTP thread. */
-enum err job_prepare(const struct job_spec *s, const struct places *p, struct db *db, struct prepared *out,
-		     struct faults *faults, struct errinfo *ei) MUST_USE;
+/* Finds the model, loads and checks the data, encodes it and writes the report. What the user can
+ * mend goes to faults (ERR_INVALID); ERR_IO, ERR_DB for the rest. Used at submit and again by the
+ * worker. Slow: never on an HTTP thread. */
+enum err job_prepare(const struct job_spec *s, const struct places *p, struct db *db,
+		     struct prepared *out, struct faults *faults, struct errinfo *ei) MUST_USE;
 void prepared_clear(struct prepared *p);
 
 #endif

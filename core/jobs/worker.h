@@ -20,11 +20,13 @@ struct worker_config {
 };
 
 /* Starts the thread (niced, so that serving goes first). Orphans must have been requeued before. */
-enum err worker_start(const struct worker_config *c, struct worker **out, struct errinfo *ei) MUST_USE;
-/* There is something new: a queued job, or a cancel of the running one. From any thread; never blocks. */
+enum err worker_start(const struct worker_config *c, struct worker **out,
+		      struct errinfo *ei) MUST_USE;
+/* There is something new: a queued job, or a cancel of the running one. From any thread; never
+ * blocks. */
 void worker_notify(struct worker *w);
-/* Clean stop: no new claims; the running job writes a checkpoint at its next step and goes back to queued with its
- * attempt given back. Waits for the thread, then frees. */
+/* Clean stop: no new claims; the running job writes a checkpoint at its next step and goes back to
+ * queued with its attempt given back. Waits for the thread, then frees. */
 void worker_stop(struct worker *w);
 /* Whether the thread lives and its device works, for /readyz. */
 bool worker_alive(struct worker *w);
