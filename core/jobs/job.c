@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "jobs/columns.h"
 #include "jobs/event.h"
 
 #include <stdio.h>
@@ -23,13 +24,6 @@ void job_clear(struct job *j)
 	memset(j, 0, sizeof(*j));
 }
 
-static char *copy(struct stmt *s, int column)
-{
-	const char *text = stmt_get_text(s, column);
-
-	return text ? mem_strdup(text) : NULL;
-}
-
 /* Reads a row of JOB_COLS. */
 static void job_row(struct stmt *s, struct job *j)
 {
@@ -37,11 +31,11 @@ static void job_row(struct stmt *s, struct job *j)
 
 	snprintf(j->id, sizeof(j->id), "%s", stmt_get_text(s, 0));
 	BUG_ON(!job_state_parse(stmt_get_text(s, 1), &j->state));
-	j->name = copy(s, 2);
-	j->spec = copy(s, 3);
-	j->report = copy(s, 4);
-	j->best = copy(s, 5);
-	j->metrics = copy(s, 6);
+	j->name = column_copy(s, 2);
+	j->spec = column_copy(s, 3);
+	j->report = column_copy(s, 4);
+	j->best = column_copy(s, 5);
+	j->metrics = column_copy(s, 6);
 	j->attempt = (int)stmt_get_int(s, 7);
 	j->created_ms = stmt_get_int(s, 8);
 	j->started_ms = stmt_get_int(s, 9);
@@ -49,9 +43,9 @@ static void job_row(struct stmt *s, struct job *j)
 	j->epoch = stmt_get_real(s, 11);
 	j->step = stmt_get_int(s, 12);
 	j->total_steps = stmt_get_int(s, 13);
-	j->error_code = copy(s, 14);
-	j->error_message = copy(s, 15);
-	j->error_hint = copy(s, 16);
+	j->error_code = column_copy(s, 14);
+	j->error_message = column_copy(s, 15);
+	j->error_hint = column_copy(s, 16);
 	snprintf(j->model_id, sizeof(j->model_id), "%s", model ? model : "");
 	j->queue_position = stmt_get_int(s, 18);
 }
@@ -78,7 +72,7 @@ enum err job_get(struct db *db, const char *id, struct job *out, struct errinfo 
 
 	stmt_text(s, id);
 	enum err e = one_job(s, out, ei);
-	return e == ERR_NOT_FOUND ? err_set(ei, e, "there is no job \"%.40s\"", id) : e;
+	return e == ERR_NOT_FOUND ? err_set(ei, e, "there is no such job") : e;
 }
 
 enum err job_by_name(struct db *db, const char *name, struct job *out, struct errinfo *ei)
@@ -270,24 +264,6 @@ enum err job_set_best(struct db *db, const char *id, const char *best, struct er
 	return set_column(db, SQL_JOB_SET_BEST, id, best, ei);
 }
 
-static json_t *time_json(int64_t ms)
-{
-	char when[CLOCK_TEXT_SIZE];
-
-	return ms ? json_string(clock_rfc3339(ms, when)) : json_null();
-}
-
-/* What is stored was written by json_print: it parses. */
-static json_t *stored_json(const char *text)
-{
-	json_t *v = NULL;
-
-	if (!text)
-		return json_null();
-	BUG_ON(json_parse(text, strlen(text), &v, NULL) != OK);
-	return v;
-}
-
 static json_t *progress_json(const struct job *j)
 {
 	return json_pack("{s:o,s:I,s:I,s:n}", "epoch", json_number(j->epoch), "step",
@@ -306,24 +282,24 @@ static json_t *error_json(const struct job *j)
 json_t *job_json(const struct job *j)
 {
 	json_t *o = json_object();
-	json_t *spec = stored_json(j->spec);
+	json_t *spec = column_json(j->spec);
 
 	json_object_set_new(o, "id", json_string(j->id));
 	json_object_set_new(o, "object", json_string("job"));
-	json_object_set_new(o, "name", j->name ? json_string(j->name) : json_null());
+	json_object_set_new(o, "name", column_string(j->name));
 	json_object_set_new(o, "status", json_string(job_state_name(j->state)));
 	json_object_set_new(o, "queue_position",
 			    j->queue_position ? json_integer(j->queue_position) : json_null());
 	json_object_set_new(o, "attempt", json_integer(j->attempt));
-	json_object_set_new(o, "created_at", time_json(j->created_ms));
-	json_object_set_new(o, "started_at", time_json(j->started_ms));
-	json_object_set_new(o, "ended_at", time_json(j->ended_ms));
+	json_object_set_new(o, "created_at", column_time(j->created_ms));
+	json_object_set_new(o, "started_at", column_time(j->started_ms));
+	json_object_set_new(o, "ended_at", column_time(j->ended_ms));
 	json_object_set_new(o, "progress", progress_json(j));
-	json_object_set_new(o, "best_metric", stored_json(j->best));
-	json_object_set_new(o, "metrics", stored_json(j->metrics));
+	json_object_set_new(o, "best_metric", column_json(j->best));
+	json_object_set_new(o, "metrics", column_json(j->metrics));
 	json_object_set_new(o, "model_id", *j->model_id ? json_string(j->model_id) : json_null());
 	json_object_set_new(o, "error", error_json(j));
-	json_object_set_new(o, "data_report", stored_json(j->report));
+	json_object_set_new(o, "data_report", column_json(j->report));
 	json_object_update_missing(o, spec);
 	json_decref(spec);
 	return o;

@@ -22,6 +22,14 @@ struct places {
  * sweeps tmp/. ERR_CONFLICT when another daemon holds the lock. */
 enum err places_open(const struct places *p, int *lock_fd, struct errinfo *ei) MUST_USE;
 
+/* After the database is open and before anything runs: removes the folders of models and jobs and
+ * the files of data sets that have no row, which a crash between the file system and the database
+ * leaves behind. *n: how many. */
+enum err places_sweep(const struct places *p, struct db *db, int *n, struct errinfo *ei) MUST_USE;
+
+/* Cuts the folders above out of the message, so that it can go to a client. */
+void places_redact(const struct places *p, struct errinfo *ei);
+
 /* New strings, the caller frees. */
 char *places_job_dir(const struct places *p, const char *job_id);
 char *places_model_dir(const struct places *p, const char *model_id);
@@ -49,7 +57,7 @@ void model_place_clear(struct model_place *m);
  * without a result yet. */
 enum err places_find_model(const struct places *p, struct db *db, const char *name,
 			   struct model_place *out, struct errinfo *ei) MUST_USE;
-/* The same for the base of a new job: a model_dir folder, or a finished model. */
+/* The same for the base of a new job, but a folder of model_dir comes before the name of a job. */
 enum err places_find_base(const struct places *p, struct db *db, const char *name,
 			  struct model_place *out, struct errinfo *ei) MUST_USE;
 

@@ -37,6 +37,12 @@ enum err checkpoint_row_put(struct db *db, const char *job_id, int64_t step, dou
 			    struct errinfo *ei) MUST_USE;
 enum err checkpoint_row_delete(struct db *db, const char *job_id, int64_t step,
 			       struct errinfo *ei) MUST_USE;
+/* Whether the row is there: OK or ERR_NOT_FOUND. */
+enum err checkpoint_row_find(struct db *db, const char *job_id, int64_t step,
+			     struct errinfo *ei) MUST_USE;
+/* The steps that have a row, ascending; the caller frees. */
+enum err checkpoint_row_steps(struct db *db, const char *job_id, int64_t **steps, int *n,
+			      struct errinfo *ei) MUST_USE;
 /* All checkpoints of a job, oldest first: [{"id": "job_…/checkpoint-79", "object": "checkpoint",
  * "step", "epoch", "metrics", "bytes", "sha256", "created_at"}, …]. */
 enum err checkpoint_rows_json(struct db *db, const char *job_id, json_t **out,
@@ -57,6 +63,8 @@ enum err model_row_get(struct db *db, const char *id, struct model_row *out,
 enum err model_row_list(struct db *db, const char *after, int limit, struct model_row **out, int *n,
 			bool *more, struct errinfo *ei) MUST_USE;
 enum err model_row_delete(struct db *db, const char *id, struct errinfo *ei) MUST_USE;
-json_t *model_row_json(const struct model_row *m, bool loaded); /* object "model", "base": false */
+/* {"id", "object": "model", "base": false, "job", "name", "base_model", "labels", "metrics",
+ * "bytes", "sha256", "created_at", "loaded"}. */
+json_t *model_row_json(const struct model_row *m, bool loaded);
 
 #endif

@@ -66,7 +66,7 @@
 	X(SQL_CHECKPOINT_DELETE, "DELETE FROM checkpoints WHERE job_id = ?1 AND step = ?2") \
 	X(SQL_CHECKPOINT_LIST, "SELECT step, epoch, metrics, sha256, bytes, created_ms " \
 			       "FROM checkpoints WHERE job_id = ?1 ORDER BY step") \
-	X(SQL_CHECKPOINT_EXISTS, "SELECT 1 FROM checkpoints WHERE job_id = ?1 AND step = ?2") \
+	X(SQL_CHECKPOINT_FIND, "SELECT 1 FROM checkpoints WHERE job_id = ?1 AND step = ?2") \
 	X(SQL_MODEL_INSERT, \
 	  "INSERT INTO models (id, job_id, labels, metrics, sha256, bytes, created_ms) " \
 	  "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)") \

@@ -1,0 +1,227 @@
+/* What a model's name stands for: see places.h. */
+#include "jobs/places.h"
+
+#include "base/buf.h"
+#include "base/files.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "jobs/job.h"
+#include "jobs/rows.h"
+#include "model/config.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void model_place_clear(struct model_place *m)
+{
+	free(m->dir);
+	free(m->labels);
+	memset(m, 0, sizeof(*m));
+}
+
+/* Whether the n bytes are one folder's name: letters, digits, ".", "_" and "-", not starting with
+ * ".". */
+static bool plain_folder(const char *s, size_t n)
+{
+	if (n == 0 || s[0] == '.')
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!isascii((unsigned char)s[i]) ||
+		    !(isalnum((unsigned char)s[i]) || strchr("._-", s[i])))
+			return false;
+	return true;
+}
+
+/* NAME or OWNER/NAME, short enough for an id. */
+static bool plain_name(const char *s)
+{
+	const char *slash = strchr(s, '/');
+	size_t owner = slash ? (size_t)(slash - s) : 0;
+	struct model_place *m;
+
+	if (strlen(s) >= sizeof(m->id))
+		return false;
+	if (slash && !plain_folder(s, owner))
+		return false;
+	return slash ? plain_folder(slash + 1, strlen(slash + 1)) : plain_folder(s, strlen(s));
+}
+
+static void place(struct model_place *m, const char *id, char *dir, char *labels, bool base)
+{
+	memset(m, 0, sizeof(*m));
+	snprintf(m->id, sizeof(m->id), "%s", id);
+	m->dir = dir;
+	m->labels = labels;
+	m->base = base;
+}
+
+static enum err in_model_dir(const struct places *p, const char *name, struct model_place *out,
+			     struct errinfo *ei)
+{
+	if (p->model_dir && plain_name(name)) {
+		char *dir = mem_printf("%s/%s", p->model_dir, name);
+		char *config = mem_printf("%s/config.json", dir);
+		bool there = files_exist(config);
+		free(config);
+		if (there) {
+			place(out, name, dir, NULL, true);
+			return OK;
+		}
+		free(dir);
+	}
+	return err_set(ei, ERR_NOT_FOUND, "the server has no base model of that name");
+}
+
+static enum err by_model_id(const struct places *p, struct db *db, const char *id,
+			    struct model_place *out, struct errinfo *ei)
+{
+	struct model_row m = { 0 };
+	enum err e = model_row_get(db, id, &m, ei);
+
+	if (e != OK)
+		return e;
+	place(out, id, places_model_dir(p, id), m.labels, false);
+	m.labels = NULL;
+	model_row_clear(&m);
+	return OK;
+}
+
+static enum err by_job(const struct places *p, struct db *db, const struct job *j,
+		       struct model_place *out, struct errinfo *ei)
+{
+	if (*j->model_id)
+		return by_model_id(p, db, j->model_id, out, ei);
+	if (!job_state_final(j->state))
+		return err_set(ei, ERR_CONFLICT, "the job is %s: its model is not there yet",
+			       job_state_name(j->state));
+	if (j->state == JOB_SUCCEEDED)
+		return err_set(ei, ERR_NOT_FOUND, "the model of the job was deleted");
+	return err_set(ei, ERR_CONFLICT, "the job is %s and left no model",
+		       job_state_name(j->state));
+}
+
+static enum err by_job_id(const struct places *p, struct db *db, const char *id,
+			  struct model_place *out, struct errinfo *ei)
+{
+	struct job j = { 0 };
+	enum err e = job_get(db, id, &j, ei);
+
+	if (e == OK)
+		e = by_job(p, db, &j, out, ei);
+	job_clear(&j);
+	return e;
+}
+
+static char *labels_json(const struct bert_config *c)
+{
+	json_t *labels = json_array();
+	struct buf text = { 0 };
+
+	for (int i = 0; i < c->num_labels; i++)
+		json_array_append_new(labels, json_string(c->labels[i]));
+	json_print(labels, &text);
+	json_decref(labels);
+	return buf_take(&text);
+}
+
+static enum err by_checkpoint(const struct places *p, struct db *db, const char *job_id,
+			      int64_t step, struct model_place *out, struct errinfo *ei)
+{
+	struct bert_config c = { 0 };
+	char id[64];
+	enum err e = checkpoint_row_find(db, job_id, step, ei);
+
+	if (e != OK)
+		return e;
+	snprintf(id, sizeof(id), "%s/checkpoint-%" PRId64, job_id, step);
+	char *dir = mem_printf("%s/jobs/%s", p->data_dir, id);
+	e = bert_config_read(dir, &c, ei);
+	if (e != OK) {
+		places_redact(p, ei);
+		free(dir);
+		return e;
+	}
+	place(out, id, dir, labels_json(&c), false);
+	bert_config_clear(&c);
+	return OK;
+}
+
+/* Splits "job_…/checkpoint-79"; the step as this program writes it, without leading zeros. */
+static bool parse_checkpoint(const char *name, char *job_id, int64_t *step)
+{
+	const char *slash = strchr(name, '/');
+	const char *digits = slash ? slash + strlen("/checkpoint-") : NULL;
+
+	if (!slash || slash - name >= ID_SIZE || strncmp(slash, "/checkpoint-", 12) != 0)
+		return false;
+	memcpy(job_id, name, (size_t)(slash - name));
+	job_id[slash - name] = '\0';
+	size_t n = strspn(digits, "0123456789");
+	if (!ids_valid("job_", job_id) || n == 0 || n > 12 || digits[n] || digits[0] == '0')
+		return false;
+	*step = atoll(digits);
+	return true;
+}
+
+static enum err by_job_name(const struct places *p, struct db *db, const char *name,
+			    struct model_place *out, struct errinfo *ei)
+{
+	struct job j = { 0 };
+	enum err e = job_by_name(db, name, &j, ei);
+
+	if (e == OK)
+		e = by_model_id(p, db, j.model_id, out, ei);
+	job_clear(&j);
+	return e;
+}
+
+typedef enum err finder(const struct places *p, struct db *db, const char *name,
+			struct model_place *out, struct errinfo *ei);
+
+static enum err by_base_name(const struct places *p, struct db *db, const char *name,
+			     struct model_place *out, struct errinfo *ei)
+{
+	(void)db;
+	return in_model_dir(p, name, out, ei);
+}
+
+/* Ids first, then the two kinds of names in the order given. */
+static enum err find(const struct places *p, struct db *db, const char *name, finder *first,
+		     finder *second, struct model_place *out, struct errinfo *ei)
+{
+	char job_id[ID_SIZE];
+	int64_t step;
+
+	if (ids_valid("mdl_", name))
+		return by_model_id(p, db, name, out, ei);
+	if (ids_valid("job_", name))
+		return by_job_id(p, db, name, out, ei);
+	if (parse_checkpoint(name, job_id, &step))
+		return by_checkpoint(p, db, job_id, step, out, ei);
+	enum err e = first(p, db, name, out, ei);
+	if (e == ERR_NOT_FOUND)
+		e = second(p, db, name, out, ei);
+	if (e == ERR_NOT_FOUND)
+		return err_set(
+			ei, e,
+			"there is no model \"%s\": it is neither the id of a model, a job or "
+			"a checkpoint, nor the name of a job that succeeded, nor a base "
+			"model of the server",
+			plain_name(name) ? name : "(not a possible name)");
+	return e;
+}
+
+enum err places_find_model(const struct places *p, struct db *db, const char *name,
+			   struct model_place *out, struct errinfo *ei)
+{
+	return find(p, db, name, by_job_name, by_base_name, out, ei);
+}
+
+enum err places_find_base(const struct places *p, struct db *db, const char *name,
+			  struct model_place *out, struct errinfo *ei)
+{
+	return find(p, db, name, by_base_name, by_job_name, out, ei);
+}
