@@ -38,7 +38,7 @@ struct web_upload {
 };
 
 struct web_req {
-	const char *method, *path;	    /* path without the query, percent-decoded, UTF-8 */
+	const char *method, *path;	    /* path as it was sent, without the query; params are decoded */
 	const char *params[WEB_MAX_PARAMS]; /* values of the ":name" parts of the route, in order */
 	const char *body;		    /* NULL for upload routes */
 	size_t body_len;
@@ -78,6 +78,7 @@ struct web_res {
 	int n_headers;
 	struct web_stream *stream; /* or NULL: body */
 	struct web_later *later;   /* or NULL: rs is complete when the handler returns */
+	const struct web_req *rq;  /* set before the handler runs; for web_later_start */
 };
 void web_res_clear(struct web_res *rs);
 /* Adds a header; name static, value formatted. */
@@ -121,8 +122,10 @@ struct web_route {
 };
 extern const struct web_route web_routes[]; /* routes.c; a row with a NULL method ends it */
 
-/* Finds the route: OK, ERR_NOT_FOUND (no such path) or ERR_UNSUPPORTED (path known, method not; *allow gets the
- * methods, "GET, POST"). Fills rq->params with parts of scratch. HEAD is served by GET routes. Pure. */
+/* Finds the route of a path as it was sent: OK, ERR_SYNTAX (not percent-encoded UTF-8, or U+0000), ERR_NOT_FOUND (no such
+ * path) or ERR_UNSUPPORTED (path known, method not; *allow gets the methods, "GET, HEAD, POST"). The path is cut at its
+ * slashes before it is decoded, so that a parameter may hold an encoded one. params point into scratch, which is longer
+ * than the path. HEAD is served by GET routes. Pure. */
 enum err web_match(const char *method, const char *path, char *scratch, size_t size, const struct web_route **route,
 		   const char **params, char *allow, size_t allow_size);
 
@@ -131,5 +134,17 @@ enum err web_match(const char *method, const char *path, char *scratch, size_t s
  * waited for only by web_dispatch_wait. */
 void web_dispatch(struct app *app, struct web_req *rq, struct web_res *rs);
 void web_dispatch_wait(struct app *app, struct web_req *rq, struct web_res *rs);
+
+/* The halves of web_dispatch, for the transport. web_check says all that can be said before the body is there: false
+ * and rs filled, or true, *route and rq->params, which point into scratch (longer than the path, alive as long as rq). */
+bool web_check(struct app *app, struct web_req *rq, struct web_res *rs, char *scratch, size_t size,
+	       const struct web_route **route);
+void web_run(struct app *app, const struct web_route *route, const struct web_req *rq, struct web_res *rs);
+
+/* The transport's side of a ticket. web_later_watch: true, and done will be called once, from the finishing thread, with
+ * no lock of the ticket held; false: it is finished already and done is not called. */
+bool web_later_watch(struct web_later *l, void (*done)(void *ctx), void *ctx);
+/* After it is finished: moves the response into rs and frees the ticket. */
+void web_later_take(struct web_later *l, struct web_res *rs);
 
 #endif
