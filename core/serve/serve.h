@@ -18,9 +18,9 @@ struct serve;
 
 struct serve_config {
 	const char *device;
-	int threads;		  /* of one operation on the CPU; 0: all cores */
+	int threads; /* of one operation on the CPU; 0: all cores */
 	bool bf16;
-	int64_t max_model_bytes;  /* weights of all loaded models; the least recently used go first */
+	int64_t max_model_bytes;  /* weights of all loaded models; the least recently used go */
 	int64_t max_batch_tokens; /* packed tokens of one forward pass */
 	int64_t max_queue_texts;  /* waiting texts; more are ERR_BUSY */
 };
@@ -47,12 +47,13 @@ struct serve_request {
 	char *dir; /* the model's folder */
 	struct serve_text *texts;
 	int n_texts;
-	int max_length; /* 0: the smaller of the model's positions and the tokenizer's model_max_length */
-	bool truncate;	/* false: a text that is too long is ERR_INVALID, with its index in the message */
+	int max_length; /* 0: the smaller of the model's positions and tokenizer_model_max_length */
+	bool truncate;	/* false: a text that is too long is ERR_INVALID */
 	/* results: */
 	int num_labels;
-	char **labels;		     /* (num_labels), owned by the request */
-	enum serve_function function; /* what transformers' pipeline applies when it is told nothing */
+	char **labels; /* (num_labels), owned by the request */
+	/* What transformers' pipeline applies to the model's logits when it is told nothing. */
+	enum serve_function default_function;
 	enum err error;
 	struct errinfo ei;
 	double seconds_queued;	  /* until its first forward pass began */
@@ -71,21 +72,21 @@ struct serve_request *serve_request_new(int n_texts);
 void serve_request_free(struct serve_request *rq);
 
 /* Queues the request; on OK done will be called. Else it is not called and the request stays the
- * caller's: ERR_BUSY (queue full or stopping), ERR_TOO_LARGE (more texts than the queue ever holds),
- * ERR_INVALID (no text, not UTF-8, too long, a max_length that the model does not have; the message
- * names the text as input[i], i from 0). While the tokenizer is not in the cache, faults of the
- * texts arrive by done instead, in the same words; errors of loading the model always do, for every
- * request that waits for it: those of bert_open and tokenizer_open, and ERR_INVALID for a checkpoint
- * without a trained classifier. ERR_DEVICE, ERR_DEVICE_MEMORY (after trying ever smaller batches)
- * and ERR_MODEL (logits that are not finite) come from the forward pass.
- * Never blocks on inference. */
+ * caller's: ERR_BUSY (queue full or stopping), ERR_TOO_LARGE (more texts than the queue ever
+ * holds), ERR_INVALID (no text, not UTF-8, too long, a max_length that the model does not have; the
+ * message names the text as input[i], i from 0). While the tokenizer is not in the cache, faults of
+ * the texts arrive by done instead, in the same words; errors of loading the model always do, for
+ * every request that waits for it: those of bert_open and tokenizer_open, and ERR_INVALID for a
+ * checkpoint without a trained classifier. ERR_DEVICE, ERR_DEVICE_MEMORY (after trying ever smaller
+ * batches) and ERR_MODEL (logits that are not finite) come from the forward pass. Never blocks on
+ * inference. */
 enum err serve_submit(struct serve *s, struct serve_request *rq, struct errinfo *ei) MUST_USE;
 
 /* The tokenizer of a model, from the cache or opened now (tens of milliseconds: not on an HTTP
- * thread). Give it back with serve_tokenizer_release. Errors as tokenizer_open and bert_config_read;
- * ERR_INVALID when it has tokens that the model has no embedding for. */
-enum err serve_tokenizer(struct serve *s, const char *model_id, const char *dir, const struct tokenizer **out,
-			 struct errinfo *ei) MUST_USE;
+ * thread). Give it back with serve_tokenizer_release. Errors as tokenizer_open and
+ * bert_config_read; ERR_INVALID when it has tokens that the model has no embedding for. */
+enum err serve_tokenizer(struct serve *s, const char *model_id, const char *dir,
+			 const struct tokenizer **out, struct errinfo *ei) MUST_USE;
 void serve_tokenizer_release(struct serve *s, const struct tokenizer *t);
 
 bool serve_loaded(struct serve *s, const char *model_id);
@@ -106,8 +107,8 @@ struct serve_stats {
 };
 void serve_get_stats(struct serve *s, struct serve_stats *out);
 
-/* The scores of one text by function_to_apply. Pure. out (n): softmax, sigmoid, or the logits themselves, in float
- * arithmetic as transformers' text-classification pipeline. */
+/* The scores of one text by function_to_apply. Pure. out (n): softmax, sigmoid, or the logits
+ * themselves, in float arithmetic as transformers' text-classification pipeline. */
 void serve_scores(const float *logits, int n, enum serve_function f, float *out);
 
 #endif
