@@ -9,6 +9,9 @@
  * it;
  * - a line with nothing but blanks and tabs is skipped, also where the file has one column.
  *
+ * One slip of pandas is not repeated: it drops a comma right behind a blank line that a lone CR
+ * ends.
+ *
  * Unlike pandas, no value stands for a missing one: "", "NA" and "null" are texts. One thread. */
 #ifndef BERTD_DATA_CSV_H
 #define BERTD_DATA_CSV_H

@@ -51,7 +51,7 @@ void dataset_spec_clear(struct dataset_spec *spec);
 typedef enum err dataset_opener(void *ctx, const char *file, int *fd, struct errinfo *ei);
 
 struct example {
-	const char *text; /* UTF-8, terminated; never NULL */
+	const char *text; /* UTF-8, terminated; never NULL. From JSON it may hold U+0000 as well */
 	const char *pair; /* NULL without text_pair_column */
 	uint32_t text_len, pair_len;
 	int32_t label;

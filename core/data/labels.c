@@ -105,6 +105,8 @@ bool label_read(const struct cell *cell, bool numbers, int64_t line, struct labe
 	*out = (struct label){ .text = cell->text, .len = cell->len };
 	if (!unfit && cell->len == 0)
 		unfit = cell->kind == CELL_BARE ? "the label is missing" : "the label is empty";
+	if (!unfit && strlen(cell->text) != cell->len)
+		unfit = "the label holds the character U+0000";
 	if (!unfit && cell->len > LABEL_MAX_BYTES)
 		unfit = "the label is longer than 256 bytes; is label_column the right one?";
 	if (unfit) {

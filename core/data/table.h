@@ -30,7 +30,8 @@ enum cell_kind {
 };
 
 struct cell {
-	const char *text; /* UTF-8, terminated; NULL for the kinds that have none */
+	const char *text; /* UTF-8, terminated, from JSON maybe with U+0000 in it; NULL for the
+			     kinds without text */
 	uint32_t len;
 	enum cell_kind kind;
 };
