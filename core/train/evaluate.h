@@ -15,4 +15,7 @@
 enum err evaluate(struct bert *b, const struct examples *x, int64_t batch_size, const char *const *labels, int num_labels,
 		  bool (*go_on)(void *ctx), void *ctx, json_t **metrics, struct errinfo *ei) MUST_USE;
 
+/* v to so many decimal digits, as the times and rates of the Trainer's records. Pure. */
+double evaluate_round(double v, int digits);
+
 #endif

@@ -32,9 +32,10 @@ struct trainer_hooks {
 	 * it ({"epoch", "step", "loss", …}), borrowed. An error ends the run with that error. */
 	enum err (*record)(void *ctx, const char *type, const json_t *record, struct errinfo *ei);
 	/* A checkpoint has just been published (checkpoint-<step> in dir); metrics of its evaluation or NULL. Called before
-	 * the "checkpoint" record. */
+	 * the "checkpoint" record. The checkpoint of TRAINER_STOP has no record, so that a run that was stopped and resumed
+	 * has the records of one that was not; a step that is saved twice for this reason is told twice. */
 	enum err (*saved)(void *ctx, int64_t step, double epoch, const json_t *metrics, struct errinfo *ei);
-	/* A checkpoint was removed by save_total_limit. */
+	/* A checkpoint was removed: by save_total_limit, or because it is newer than the one that the run starts from. */
 	enum err (*removed)(void *ctx, int64_t step, struct errinfo *ei);
 	/* Asked before each optimizer step and each evaluation batch. */
 	enum trainer_verdict (*verdict)(void *ctx);
@@ -49,6 +50,8 @@ struct trainer_run {
 	int num_labels;
 	int max_length; /* for total_flos, which transformers counts on padded input */
 	const struct train_args *args;
+	const int64_t *order; /* (epochs, n_train) rows of each epoch instead of the Trainer's own order, to be laid
+				 beside another program; NULL */
 	const char *dir;    /* where checkpoint-<step> folders go */
 	const char *resume; /* a checkpoint folder below dir to continue from (the model was opened from it), or NULL */
 	struct trainer_hooks hooks;
@@ -66,7 +69,10 @@ struct trainer_result {
 
 /* Trains, evaluates, checkpoints and, at the end, evaluates on the test split ("test" record, with eval_ keys as
  * trainer.evaluate(test) gives). The same inputs give the same bits on one build, device and thread count, also when the
- * run was cut and resumed from any of its checkpoints.
+ * run was cut and resumed from any of its checkpoints. What else lies in dir from an earlier run is removed: unfinished
+ * folders, and checkpoints newer than `resume`. TRAINER_STOP before the first step writes none.
+ * Micro-batches are averaged (gradient_accumulation_steps), as the Trainer documents; transformers 5.23 itself adds them
+ * up for BERT, so that its losses and gradient norms are that many times larger.
  * ERR_CANCELLED, ERR_BUSY (see TRAINER_STOP), ERR_MODEL ("diverged": loss or gradient norm not finite, with the step),
  * what bert.h gives, ERR_IO, ERR_DISK_FULL. */
 enum err trainer_run(const struct trainer_run *run, struct trainer_result *out, struct errinfo *ei) MUST_USE;
@@ -77,5 +83,6 @@ enum err trainer_last_checkpoint(const char *dir, int64_t *step, char **path, st
 
 /* Optimizer steps of the whole run and of one epoch, as the Trainer counts them. Pure. */
 int64_t trainer_total_steps(const struct train_args *a, int64_t n_train);
+int64_t trainer_epoch_steps(const struct train_args *a, int64_t n_train);
 
 #endif
