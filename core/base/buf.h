@@ -14,7 +14,8 @@ void buf_append(struct buf *b, const void *data, size_t n);
 void buf_puts(struct buf *b, const char *s);
 void buf_putc(struct buf *b, char c);
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Room for n more bytes at data + len; the caller writes there and then adds to len (and terminates). */
+/* Room for n more bytes at data + len; the caller writes there and then adds to len (and
+ * terminates). */
 void buf_reserve(struct buf *b, size_t n);
 /* Empties without giving memory back. */
 void buf_reset(struct buf *b);

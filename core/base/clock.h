@@ -1,4 +1,5 @@
-/* Time: the wall clock in milliseconds since 1970 UTC, a monotonic clock in seconds, and RFC 3339 text. */
+/* Time: the wall clock in milliseconds since 1970 UTC, a monotonic clock in seconds, and RFC 3339
+ * text. */
 #ifndef BERTD_BASE_CLOCK_H
 #define BERTD_BASE_CLOCK_H
 

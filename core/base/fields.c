@@ -96,7 +96,8 @@ static bool bounded(const struct field *row)
 }
 
 /* Whether v lies in the row's bounds; says so where it does not. what is "" or "its length ". */
-static bool in_bounds(const struct field *row, double v, const char *what, const char *pointer, struct faults *faults)
+static bool in_bounds(const struct field *row, double v, const char *what, const char *pointer,
+		      struct faults *faults)
 {
 	bool low = row->above_min ? v <= row->min : v < row->min;
 
@@ -105,7 +106,8 @@ static bool in_bounds(const struct field *row, double v, const char *what, const
 	if (!low && (v <= row->max || row->max == 0))
 		return true;
 	if (row->max == 0)
-		faults_add(faults, pointer, "%smust be %s %g", what, row->above_min ? "above" : "at least", row->min);
+		faults_add(faults, pointer, "%smust be %s %g", what,
+			   row->above_min ? "above" : "at least", row->min);
 	else
 		faults_add(faults, pointer, "%smust be %s %g and at most %g", what,
 			   row->above_min ? "above" : "at least", row->min, row->max);
@@ -127,8 +129,8 @@ static bool set_int(const struct field *row, const json_t *value, const char *po
 	return true;
 }
 
-static bool set_string(const struct field *row, const json_t *value, const char *pointer, char **out,
-		       struct faults *faults)
+static bool set_string(const struct field *row, const json_t *value, const char *pointer,
+		       char **out, struct faults *faults)
 {
 	if (strlen(json_string_value(value)) != json_string_length(value)) {
 		faults_add(faults, pointer, "must not hold the character U+0000");
@@ -141,7 +143,8 @@ static bool set_string(const struct field *row, const json_t *value, const char 
 	return true;
 }
 
-static bool set_enum(const struct field *row, const json_t *value, const char *pointer, int *out, struct faults *faults)
+static bool set_enum(const struct field *row, const json_t *value, const char *pointer, int *out,
+		     struct faults *faults)
 {
 	char known[256] = "";
 	size_t n = 0;
@@ -151,7 +154,8 @@ static bool set_enum(const struct field *row, const json_t *value, const char *p
 			*out = i;
 			return true;
 		}
-		int w = snprintf(known + n, sizeof(known) - n, "%s\"%s\"", i ? ", " : "", row->names[i]);
+		int w = snprintf(known + n, sizeof(known) - n, "%s\"%s\"", i ? ", " : "",
+				 row->names[i]);
 		n = n + (size_t)w < sizeof(known) ? n + (size_t)w : sizeof(known) - 1;
 	}
 	faults_add(faults, pointer, "must be one of %s", known);
@@ -179,7 +183,8 @@ static bool right_type(const struct field *row, const json_t *value)
 	return true;
 }
 
-bool field_set(const struct field *row, const json_t *value, const char *pointer, void *target, struct faults *faults)
+bool field_set(const struct field *row, const json_t *value, const char *pointer, void *target,
+	       struct faults *faults)
 {
 	char *at = (char *)target + row->offset;
 
@@ -291,7 +296,8 @@ bool fields_read(const struct field *table, const json_t *object, const char *po
 	for (const struct field *row = table; row->name; row++) {
 		const json_t *given = json_object_get(object, row->name);
 		if (row->required && (!given || (json_is_null(given) && row->nullable))) {
-			faults_add(faults, fields_pointer(pointer, row->name, where), "is required");
+			faults_add(faults, fields_pointer(pointer, row->name, where),
+				   "is required");
 			ok = false;
 		}
 	}
@@ -324,7 +330,8 @@ json_t *fields_write(const struct field *table, const void *source)
 		case F_OBJECT:
 		case F_ARRAY:
 		case F_ANY:
-			value = *(json_t *const *)at ? json_incref(*(json_t *const *)at) : json_null();
+			value = *(json_t *const *)at ? json_incref(*(json_t *const *)at)
+						     : json_null();
 			break;
 		}
 		json_object_set_new(object, table->name, value);
@@ -339,7 +346,8 @@ void fields_clear(const struct field *table, void *target)
 		if (table->kind == F_STRING) {
 			free(*(char **)at);
 			*(char **)at = NULL;
-		} else if (table->kind == F_OBJECT || table->kind == F_ARRAY || table->kind == F_ANY) {
+		} else if (table->kind == F_OBJECT || table->kind == F_ARRAY ||
+			   table->kind == F_ANY) {
 			json_decref(*(json_t **)at);
 			*(json_t **)at = NULL;
 		}

@@ -120,7 +120,8 @@ enum err files_copy(const char *from, const char *to, struct errinfo *ei)
 	enum err e = OK;
 	ssize_t n;
 	while (e == OK && (n = read(in, chunk, CHUNK)) != 0)
-		e = n < 0 ? err_errno(ei, "cannot read %s", from) : write_all(out, chunk, (size_t)n, to, ei);
+		e = n < 0 ? err_errno(ei, "cannot read %s", from)
+			  : write_all(out, chunk, (size_t)n, to, ei);
 	free(chunk);
 	close(in);
 	if (close(out) != 0 && e == OK)
@@ -147,10 +148,11 @@ enum err files_make_dirs(const char *path, struct errinfo *ei)
 	return e;
 }
 
-/* Calls visit on every entry of the tree, children before their folder (pre = false) and each folder also before its
- * children (pre = true). Links are not followed. */
-static enum err walk(const char *path, enum err (*visit)(const FTSENT *, bool pre, void *, struct errinfo *), void *arg,
-		     struct errinfo *ei)
+/* Calls visit on every entry of the tree, children before their folder (pre = false) and each
+ * folder also before its children (pre = true). Links are not followed. */
+static enum err walk(const char *path,
+		     enum err (*visit)(const FTSENT *, bool pre, void *, struct errinfo *),
+		     void *arg, struct errinfo *ei)
 {
 	char *const roots[] = { (char *)path, NULL };
 	FTS *fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
@@ -160,7 +162,8 @@ static enum err walk(const char *path, enum err (*visit)(const FTSENT *, bool pr
 	if (!fts)
 		return err_errno(ei, "cannot walk %s", path);
 	while (e == OK && (ent = fts_read(fts))) {
-		if (ent->fts_info == FTS_NS || ent->fts_info == FTS_DNR || ent->fts_info == FTS_ERR) {
+		if (ent->fts_info == FTS_NS || ent->fts_info == FTS_DNR ||
+		    ent->fts_info == FTS_ERR) {
 			errno = ent->fts_errno;
 			e = errno == ENOENT ? OK : err_errno(ei, "cannot walk %s", ent->fts_path);
 		} else {
@@ -205,7 +208,8 @@ enum err files_publish_dir(const char *from, const char *to, struct errinfo *ei)
 
 enum err files_open_beneath(const char *root, const char *relative, int *fd, struct errinfo *ei)
 {
-	struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK, .resolve = RESOLVE_BENEATH };
+	struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK,
+				.resolve = RESOLVE_BENEATH };
 	struct stat st;
 	int dir = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
@@ -217,7 +221,8 @@ enum err files_open_beneath(const char *root, const char *relative, int *fd, str
 	if (got < 0) {
 		errno = saved;
 		if (saved == EXDEV || saved == ELOOP)
-			return err_set(ei, ERR_INVALID, "the path \"%s\" leads out of its root folder", relative);
+			return err_set(ei, ERR_INVALID,
+				       "the path \"%s\" leads out of its root folder", relative);
 		return err_errno(ei, "cannot open \"%s\"", relative);
 	}
 	if (fstat((int)got, &st) != 0 || !S_ISREG(st.st_mode)) {

@@ -11,7 +11,8 @@
 
 static const char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-/* Within one millisecond the random part of the last id plus one keeps the order, as the ULID specification says. */
+/* Within one millisecond the random part of the last id plus one keeps the order, as the ULID
+ * specification says. */
 void ids_new(const char *prefix, char *out)
 {
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -29,7 +30,8 @@ void ids_new(const char *prefix, char *out)
 	} else if (++low == 0) {
 		high++;
 	}
-	unsigned __int128 v = ((unsigned __int128)last_ms << 80) | ((unsigned __int128)high << 64) | low;
+	unsigned __int128 v =
+		((unsigned __int128)last_ms << 80) | ((unsigned __int128)high << 64) | low;
 	pthread_mutex_unlock(&lock);
 
 	size_t n = strlen(prefix);

@@ -9,8 +9,9 @@
 
 #define JSON_MAX_DEPTH 32 /* arrays and objects inside one another */
 
-/* Parses exactly one value. Refused: duplicate keys, anything behind the value, invalid UTF-8, nesting deeper than
- * JSON_MAX_DEPTH, NaN and Infinity. Strings may hold U+0000. On OK *out is a new reference. ERR_SYNTAX with line and column. */
+/* Parses exactly one value. Refused: duplicate keys, anything behind the value, invalid UTF-8,
+ * nesting deeper than JSON_MAX_DEPTH, NaN and Infinity. Strings may hold U+0000. On OK *out is a
+ * new reference. ERR_SYNTAX with line and column. */
 enum err json_parse(const char *text, size_t len, json_t **out, struct errinfo *ei) MUST_USE;
 
 /* Appends v as compact text in the order of its keys; doubles with 17 significant digits. */

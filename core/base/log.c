@@ -25,7 +25,8 @@ void log_line(enum log_level level, const char *event, const char *fmt, ...)
 	if ((int)level < atomic_load(&threshold))
 		return;
 	clock_rfc3339(clock_now_ms(), when);
-	int n = snprintf(line, sizeof(line), "time=%s level=%s event=%s ", when, names[level], event);
+	int n = snprintf(line, sizeof(line), "time=%s level=%s event=%s ", when, names[level],
+			 event);
 	va_start(ap, fmt);
 	int m = vsnprintf(line + n, sizeof(line) - (size_t)n - 1, fmt, ap);
 	va_end(ap);
@@ -35,7 +36,8 @@ void log_line(enum log_level level, const char *event, const char *fmt, ...)
 	if (n > (int)sizeof(line) - 2)
 		n = (int)sizeof(line) - 2;
 	line[n++] = '\n';
-	/* One write a line: lines of several threads do not mix. A full pipe loses the line, not the daemon. */
+	/* One write a line: lines of several threads do not mix. A full pipe loses the line, not
+	 * the daemon. */
 	if (write(STDERR_FILENO, line, (size_t)n) < 0)
 		return;
 }

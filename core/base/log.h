@@ -3,7 +3,8 @@
  *     log_info("job_claimed", "job=%s attempt=%d", id, attempt)
  *     → time=2026-01-02T03:04:05.678Z level=info event=job_claimed job=job_… attempt=1
  *
- * Values that can hold a blank or a quote are written with %s and log_quote(). Secrets never go here. */
+ * Values that can hold a blank or a quote are written with %s and log_quote(). Secrets never go
+ * here. */
 #ifndef BERTD_BASE_LOG_H
 #define BERTD_BASE_LOG_H
 
@@ -11,11 +12,12 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 
 /* Lines below the level are dropped; LOG_INFO at start. */
 void log_set_level(enum log_level level);
-void log_line(enum log_level level, const char *event, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void log_line(enum log_level level, const char *event, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 
 #define log_debug(event, ...) log_line(LOG_DEBUG, event, __VA_ARGS__)
-#define log_info(event, ...) log_line(LOG_INFO, event, __VA_ARGS__)
-#define log_warn(event, ...) log_line(LOG_WARN, event, __VA_ARGS__)
+#define log_info(event, ...)  log_line(LOG_INFO, event, __VA_ARGS__)
+#define log_warn(event, ...)  log_line(LOG_WARN, event, __VA_ARGS__)
 #define log_error(event, ...) log_line(LOG_ERROR, event, __VA_ARGS__)
 
 /* s as a quoted logfmt value with escapes, cut at the size of the buffer. Returns out. */
