@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/socket.h>
 
 #include "base/err.h"
 #include "base/fields.h"
@@ -39,13 +40,38 @@ struct config {
 extern const struct field config_options[];
 
 enum config_action { CONFIG_RUN, CONFIG_EXIT_OK };
-/* Reads --config FILE (if named), the environment and the command line over the defaults, and checks combinations.
- * --help, --version, --check-config and --print-config write to out and give CONFIG_EXIT_OK. ERR_INVALID with the line
- * to print. */
+/* Reads --config FILE (or BERTD_CONFIG), the environment and the command line over the defaults, and checks
+ * combinations. --help, --version, --check-config and --print-config write to out and give CONFIG_EXIT_OK. ERR_INVALID
+ * with the line to print; *c is cleared then. */
 enum err config_load(int argc, char *const *argv, char *const *env, FILE *out, struct config *c, enum config_action *action,
 		     struct errinfo *ei) MUST_USE;
 void config_clear(struct config *c);
+
+/* The defaults, as new strings. */
+void config_init(struct config *c);
+/* Sets one option from text; where names the place in messages ("--threads", "bertd.conf:3: threads"). Sizes (options
+ * that end in _bytes) may be written 512K, 64M, 2G, 1T; an empty text is none, where an option may be unset. */
+enum err config_set(struct config *c, const struct field *row, const char *text, const char *where, struct errinfo *ei) MUST_USE;
+/* Lines of "name = value" from a file (config_file.c): sections, unknown names and repeated ones are errors. */
+enum err config_read_file(const char *path, struct config *c, struct errinfo *ei) MUST_USE;
+
+/* Whether values are sizes, by the option's name. */
+bool config_is_size(const struct field *row);
+/* 1: yes, true, on; 0: no, false, off; -1: neither. */
+int config_bool(const char *text);
+/* Combinations that are wrong or unsafe together. */
+enum err config_check(const struct config *c, struct errinfo *ei) MUST_USE;
+
 /* config/bertd.conf: every option, commented, with its default. `bertd --print-config=default`. */
 void config_print_default(FILE *out);
+/* The values in use, in the form of the file. */
+void config_print(const struct config *c, FILE *out);
+/* --help. */
+void config_print_help(FILE *out);
+
+/* "127.0.0.1:8080", "[::1]:0", "localhost:8080" as a socket address. Names other than localhost are not looked up. */
+enum err config_address(const char *listen, struct sockaddr_storage *out, socklen_t *len, struct errinfo *ei) MUST_USE;
+/* Whether only this machine can reach the address. */
+bool config_is_loopback(const struct sockaddr_storage *a);
 
 #endif
