@@ -8,6 +8,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+#include <dirent.h>
+#include <fnmatch.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -193,14 +195,21 @@ static void make_room(struct models *ms, const struct model *keep, int64_t wante
 	} while (full && evict(ms, keep));
 }
 
-/* What the weights will need, judged by the file: an estimate, put right once they are there. */
+/* What the weights will need, judged by their files: an estimate, put right once they are there. */
 static int64_t expected_bytes(const struct models *ms, const struct model *m)
 {
-	char *path = mem_printf("%s/model.safetensors", m->dir);
+	DIR *d = opendir(m->dir);
+	const struct dirent *file;
+	int64_t bytes = 0;
 	struct stat st;
-	int64_t bytes = stat(path, &st) == 0 ? st.st_size : 0;
 
-	free(path);
+	while (d && (file = readdir(d))) {
+		if (fnmatch("model*.safetensors", file->d_name, 0) == 0 &&
+		    fstatat(dirfd(d), file->d_name, &st, 0) == 0)
+			bytes += st.st_size;
+	}
+	if (d)
+		closedir(d);
 	return ms->bf16 ? bytes / 2 : bytes;
 }
 
@@ -217,8 +226,10 @@ static enum err open_weights(struct models *ms, const struct model *m, struct be
 	while (rc == ERR_DEVICE_MEMORY && evict(ms, m));
 	if (rc != OK || bert_n_initialised(*out) == 0)
 		return rc;
-	rc = err_set(ei, ERR_INVALID, "%s is not in the checkpoint: fine-tune the model first",
-		     bert_initialised(*out, 0));
+	rc = err_set(
+		ei, ERR_INVALID,
+		"the model has no trained head (%s is not in the checkpoint): fine-tune it first",
+		bert_initialised(*out, 0));
 	bert_close(*out);
 	return rc;
 }

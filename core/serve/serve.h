@@ -77,7 +77,7 @@ void serve_request_free(struct serve_request *rq);
  * message names the text as input[i], i from 0). While the tokenizer is not in the cache, faults of
  * the texts arrive by done instead, in the same words; errors of loading the model always do, for
  * every request that waits for it: those of bert_open and tokenizer_open, and ERR_INVALID for a
- * checkpoint without a trained classifier. ERR_DEVICE, ERR_DEVICE_MEMORY (after trying ever smaller
+ * checkpoint without a trained head. ERR_DEVICE, ERR_DEVICE_MEMORY (after trying ever smaller
  * batches) and ERR_MODEL (logits that are not finite) come from the forward pass. Never blocks on
  * inference. */
 enum err serve_submit(struct serve *s, struct serve_request *rq, struct errinfo *ei) MUST_USE;

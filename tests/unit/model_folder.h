@@ -10,7 +10,7 @@
 #include "base/err.h"
 #include "base/files.h"
 #include "base/mem.h"
-#include "fake_bert.h"
+#include "../fakes/fake_bert.h"
 #include "model/safetensors.h"
 
 #define MODEL_FOLDER_POSITIONS 32

@@ -174,8 +174,8 @@ static void a_checkpoint_without_a_classifier_is_refused(void **state)
 	(void)state;
 	model_folder_file(dir_a, "model.safetensors", "");
 	assert_int_equal(models_load(models, a, &ei), ERR_INVALID);
-	assert_string_equal(ei.msg,
-			    "classifier.bias is not in the checkpoint: fine-tune the model first");
+	assert_string_equal(ei.msg, "the model has no trained head (classifier.bias is not in the "
+				    "checkpoint): fine-tune it first");
 	assert_int_equal(fake_bert.open_models, 0);
 	models_release(models, a);
 }
