@@ -1,18 +1,14 @@
 /* CSV rows from a file, as pandas.read_csv splits them with its defaults (RFC 4180 and the same
  * leniency):
  *
- * - the separator is a comma; LF, CRLF and CR each end a line; the last line needs no end;
- * - a field that begins with a double quote runs to the closing one, line ends and commas included,
- * "" standing for one quote; what follows the closing quote up to the next comma is appended as it
- * is;
- * - a quote within an unquoted field is an ordinary character, and blanks around a field belong to
- * it;
- * - a line with nothing but blanks and tabs is skipped, also where the file has one column.
+ * - The separator is a comma; LF, CRLF and CR each end a line; the last line needs no end.
+ * - A field that begins with a double quote runs to the closing one, over line ends and commas; ""
+ *   in it stands for one quote. What follows the closing quote is appended as it is.
+ * - A quote within an unquoted field is an ordinary character, and blanks around a field are its.
+ * - A line with nothing but blanks and tabs is skipped, also where the file has one column.
  *
  * One slip of pandas is not repeated: it drops a comma right behind a blank line that a lone CR
- * ends.
- *
- * Unlike pandas, no value stands for a missing one: "", "NA" and "null" are texts. One thread. */
+ * ends. And no value stands for a missing one: "", "NA" and "null" are texts. One thread. */
 #ifndef BERTD_DATA_CSV_H
 #define BERTD_DATA_CSV_H
 
