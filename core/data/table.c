@@ -222,18 +222,30 @@ static void json_cell(struct table *t, const json_t *value, struct cell *cell)
 	}
 }
 
-static enum err json_row(struct reading *r, const json_t *object, int64_t line, struct errinfo *ei)
+/* Refuses a row with a wanted value that is too long. */
+static enum err check_lengths(const struct reading *r, const json_t *object, int64_t line,
+			      struct errinfo *ei)
 {
-	struct cell *cells = NULL;
-	enum err e = add_row(r, line, &cells, ei);
-
-	for (int w = 0; e == OK && w < r->t->n_wanted; w++) {
-		const json_t *value = json_object_get(object, r->wanted[w]);
+	for (int w = 0; w < r->t->n_wanted; w++) {
+		const char *name = r->wanted[w];
+		const json_t *value = json_object_get(object, name);
 		if (json_string_length(value) > (size_t)r->limits->max_field)
 			return err_set(ei, ERR_TOO_LARGE,
 				       "line %" PRId64 ": %s is longer than %" PRId64 " bytes",
-				       line, EXCERPT(r->wanted[w], strlen(r->wanted[w])),
-				       r->limits->max_field);
+				       line, EXCERPT(name, strlen(name)), r->limits->max_field);
+	}
+	return OK;
+}
+
+static enum err json_row(struct reading *r, const json_t *object, int64_t line, struct errinfo *ei)
+{
+	struct cell *cells = NULL;
+	enum err e = check_lengths(r, object, line, ei);
+
+	if (e == OK)
+		e = add_row(r, line, &cells, ei);
+	for (int w = 0; e == OK && w < r->t->n_wanted; w++) {
+		const json_t *value = json_object_get(object, r->wanted[w]);
 		if (value)
 			json_cell(r->t, value, &cells[w]);
 	}
