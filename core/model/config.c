@@ -71,12 +71,12 @@ static enum err read_members(const json_t *file, struct bert_config *c, struct e
 	for (const struct field *f = members; f->name; f++) {
 		json_t *value = json_object_get(file, f->name);
 		if (value)
-			field_set(f, value, "#", c, &faults);
+			field_set(f, value, f->name, c, &faults);
 	}
 	if (faults_any(&faults)) {
 		const json_t *first = json_array_get(faults.list, 0);
 		e = err_set(ei, ERR_INVALID, "%s: %s",
-			    json_string_value(json_object_get(first, "pointer")) + 2,
+			    json_string_value(json_object_get(first, "pointer")),
 			    json_string_value(json_object_get(first, "detail")));
 	}
 	faults_clear(&faults);
