@@ -1,4 +1,4 @@
-/* The CSV reader: see csv.h. A state machine over the windows of a source. */
+/* The CSV reader: see csv.h. A state machine over the windows of a text file. */
 #include "data/csv.h"
 
 #include "base/buf.h"
@@ -17,7 +17,7 @@ enum state {
 };
 
 struct csv {
-	struct source *source;
+	struct textfile *file;
 	int64_t max_field;
 	struct buf bytes; /* the fields of the row, each with its terminator */
 	size_t field;	  /* where the open field begins in bytes */
@@ -34,11 +34,11 @@ struct csv {
 	struct errinfo what; /* its words */
 };
 
-struct csv *csv_new(struct source *source, int64_t max_field)
+struct csv *csv_new(struct textfile *file, int64_t max_field)
 {
 	struct csv *c = mem_zalloc(1, sizeof(*c));
 
-	c->source = source;
+	c->file = file;
 	c->max_field = max_field;
 	c->line = 1;
 	return c;
@@ -83,8 +83,8 @@ static void end_row(struct csv *c)
 /* Takes n bytes of the window into the open field. */
 static void take(struct csv *c, size_t n)
 {
-	buf_append(&c->bytes, c->source->at, n);
-	c->source->at += n;
+	buf_append(&c->bytes, c->file->at, n);
+	c->file->at += n;
 	c->after_cr = false;
 	if ((int64_t)(c->bytes.len - c->field) <= c->max_field)
 		return;
@@ -101,7 +101,7 @@ static void take(struct csv *c, size_t n)
 }
 
 /* The bytes of the window before the next one that a field outside quotes ends with. */
-static size_t bare_run(const struct source *s)
+static size_t bare_run(const struct textfile *s)
 {
 	const char *p = s->at;
 
@@ -112,14 +112,14 @@ static size_t bare_run(const struct source *s)
 
 static void skip(struct csv *c)
 {
-	count_line(c, *c->source->at++);
+	count_line(c, *c->file->at++);
 }
 
 /* A byte outside quotes that may end the field or the row; others are taken as part of the field.
  */
 static void unquoted(struct csv *c)
 {
-	switch (*c->source->at) {
+	switch (*c->file->at) {
 	case ',':
 		end_field(c);
 		skip(c);
@@ -131,13 +131,13 @@ static void unquoted(struct csv *c)
 		break;
 	default:
 		c->state = BARE;
-		take(c, bare_run(c->source));
+		take(c, bare_run(c->file));
 	}
 }
 
 static void between(struct csv *c)
 {
-	char byte = *c->source->at;
+	char byte = *c->file->at;
 
 	if (byte == '\n' || byte == '\r') {
 		skip(c);
@@ -149,7 +149,7 @@ static void between(struct csv *c)
 
 static void blank(struct csv *c)
 {
-	char byte = *c->source->at;
+	char byte = *c->file->at;
 
 	if (byte == ' ' || byte == '\t') {
 		take(c, 1);
@@ -163,7 +163,7 @@ static void blank(struct csv *c)
 
 static void start(struct csv *c)
 {
-	if (*c->source->at != '"') {
+	if (*c->file->at != '"') {
 		unquoted(c);
 		return;
 	}
@@ -174,7 +174,7 @@ static void start(struct csv *c)
 
 static void quoted(struct csv *c)
 {
-	const struct source *s = c->source;
+	const struct textfile *s = c->file;
 	const char *p = s->at;
 
 	if (*p == '"') {
@@ -192,7 +192,7 @@ static void quoted(struct csv *c)
 
 static void quote(struct csv *c)
 {
-	if (*c->source->at != '"') {
+	if (*c->file->at != '"') {
 		unquoted(c);
 		return;
 	}
@@ -241,8 +241,8 @@ static void finish(struct csv *c)
 static void note_defect(struct csv *c)
 {
 	if (c->fault == OK)
-		c->fault = source_fault(c->source, c->line, &c->what);
-	c->source->defect = SOURCE_GOOD;
+		c->fault = textfile_fault(c->file, c->line, &c->what);
+	c->file->defect = TEXTFILE_GOOD;
 }
 
 static void begin(struct csv *c)
@@ -261,16 +261,16 @@ enum err csv_next(struct csv *c, struct csv_row *row, struct errinfo *ei)
 
 	begin(c);
 	while (!c->complete && !eof && c->fault != ERR_TOO_LARGE) {
-		if (c->source->defect != SOURCE_GOOD)
+		if (c->file->defect != TEXTFILE_GOOD)
 			note_defect(c);
-		if (c->source->at < c->source->end) {
+		if (c->file->at < c->file->end) {
 			step(c);
 			continue;
 		}
-		enum err e = source_fill(c->source, ei);
+		enum err e = textfile_fill(c->file, ei);
 		if (e != OK)
 			return e;
-		eof = c->source->at == c->source->end;
+		eof = c->file->at == c->file->end;
 		if (eof)
 			finish(c);
 	}

@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "data/source.h"
+#include "data/textfile.h"
 
 #define CSV_MAX_FIELDS 1000 /* in one row */
 
@@ -29,8 +29,8 @@ struct csv_row {
 	const size_t *lengths; /* (n) bytes */
 };
 
-/* Reads rows from source, which stays the caller's. A field may have at most max_field bytes. */
-struct csv *csv_new(struct source *source, int64_t max_field);
+/* Reads rows from file, which stays the caller's. A field may have at most max_field bytes. */
+struct csv *csv_new(struct textfile *file, int64_t max_field);
 void csv_free(struct csv *c);
 
 /* The next row, the header line among them. ERR_SYNTAX: the row is broken (bytes that are not

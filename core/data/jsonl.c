@@ -10,7 +10,7 @@
 #include <string.h>
 
 struct jsonl {
-	struct source *source;
+	struct textfile *file;
 	int64_t max_line;
 	struct buf bytes; /* of the line, without its end */
 	int64_t line;	  /* from 1; 0 before the first */
@@ -18,11 +18,11 @@ struct jsonl {
 	struct errinfo what;
 };
 
-struct jsonl *jsonl_new(struct source *source, int64_t max_line)
+struct jsonl *jsonl_new(struct textfile *file, int64_t max_line)
 {
 	struct jsonl *j = mem_zalloc(1, sizeof(*j));
 
-	j->source = source;
+	j->file = file;
 	j->max_line = max_line;
 	return j;
 }
@@ -38,7 +38,7 @@ void jsonl_free(struct jsonl *j)
 /* Takes the window up to the end of the line. Returns whether that end was there. */
 static bool take(struct jsonl *j)
 {
-	struct source *s = j->source;
+	struct textfile *s = j->file;
 	const char *lf = memchr(s->at, '\n', (size_t)(s->end - s->at));
 	const char *stop = lf ? lf : s->end;
 
@@ -51,15 +51,15 @@ static bool take(struct jsonl *j)
 static void note_defect(struct jsonl *j)
 {
 	if (!j->defect)
-		source_fault(j->source, j->line, &j->what);
+		textfile_fault(j->file, j->line, &j->what);
 	j->defect = true;
-	j->source->defect = SOURCE_GOOD;
+	j->file->defect = TEXTFILE_GOOD;
 }
 
 /* Reads one line into j->bytes. *eof is set when there is none. */
 static enum err read_line(struct jsonl *j, bool *eof, struct errinfo *ei)
 {
-	struct source *s = j->source;
+	struct textfile *s = j->file;
 	bool complete = false, any = false;
 
 	buf_reset(&j->bytes);
@@ -67,13 +67,13 @@ static enum err read_line(struct jsonl *j, bool *eof, struct errinfo *ei)
 	j->line++;
 	while (!complete) {
 		if (s->at == s->end) {
-			enum err e = source_fill(s, ei);
+			enum err e = textfile_fill(s, ei);
 			if (e != OK)
 				return e;
 			if (s->at == s->end)
 				break;
 		}
-		if (s->defect != SOURCE_GOOD)
+		if (s->defect != TEXTFILE_GOOD)
 			note_defect(j);
 		any = true;
 		complete = take(j);

@@ -9,12 +9,12 @@
 #include <jansson.h>
 
 #include "base/err.h"
-#include "data/source.h"
+#include "data/textfile.h"
 
 struct jsonl;
 
-/* Reads lines from source, which stays the caller's. A line may have at most max_line bytes. */
-struct jsonl *jsonl_new(struct source *source, int64_t max_line);
+/* Reads lines from file, which stays the caller's. A line may have at most max_line bytes. */
+struct jsonl *jsonl_new(struct textfile *file, int64_t max_line);
 void jsonl_free(struct jsonl *j);
 
 /* The next object as a new reference in *out and its line (from 1) in *line; NULL at the end of the

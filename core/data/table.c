@@ -5,7 +5,7 @@
 #include "data/csv.h"
 #include "data/dataset.h"
 #include "data/jsonl.h"
-#include "data/source.h"
+#include "data/textfile.h"
 #include "data/textset.h"
 
 #include <inttypes.h>
@@ -17,7 +17,7 @@
 
 /* What the reading of one file needs, for either format. */
 struct reading {
-	struct source source;
+	struct textfile file;
 	const char *const *wanted;
 	const struct dataset_limits *limits;
 	struct table *t;
@@ -154,7 +154,7 @@ static enum err csv_step(struct reading *r, struct csv *csv, bool *end, struct e
 
 static enum err read_csv(struct reading *r, struct errinfo *ei)
 {
-	struct csv *csv = csv_new(&r->source, r->limits->max_field);
+	struct csv *csv = csv_new(&r->file, r->limits->max_field);
 	enum err e = csv_header(r, csv, ei);
 
 	for (bool end = false; e == OK && !end;) {
@@ -273,7 +273,7 @@ static enum err jsonl_step(struct reading *r, struct jsonl *jsonl, struct textse
 
 static enum err read_jsonl(struct reading *r, struct errinfo *ei)
 {
-	struct jsonl *jsonl = jsonl_new(&r->source, r->limits->max_field * LINE_FIELDS);
+	struct jsonl *jsonl = jsonl_new(&r->file, r->limits->max_field * LINE_FIELDS);
 	struct textset known;
 	enum err e = OK;
 
@@ -293,7 +293,7 @@ static enum err read_jsonl(struct reading *r, struct errinfo *ei)
 
 /* The first byte of the window behind its blanks, and whether what follows makes it a JSON array of
  * objects. */
-static char first_byte(const struct source *s, bool *array)
+static char first_byte(const struct textfile *s, bool *array)
 {
 	const char *p = s->at;
 
@@ -308,9 +308,9 @@ static char first_byte(const struct source *s, bool *array)
 
 static enum err read_any(struct reading *r, struct errinfo *ei)
 {
-	struct source *s = &r->source;
+	struct textfile *s = &r->file;
 	bool array;
-	enum err e = source_fill(s, ei);
+	enum err e = textfile_fill(s, ei);
 
 	if (e != OK)
 		return e;
@@ -337,9 +337,9 @@ enum err table_read(int fd, const char *const *wanted, int n_wanted,
 	*out = (struct table){ .n_wanted = n_wanted, .arena = arena_new() };
 	for (int w = 0; w < TABLE_MAX_WANTED; w++)
 		out->columns_of[w] = -1;
-	source_init(&r.source, fd, limits->max_bytes);
+	textfile_init(&r.file, fd, limits->max_bytes);
 	enum err e = read_any(&r, &why);
-	source_clear(&r.source);
+	textfile_clear(&r.file);
 	if (e == OK)
 		return OK;
 	if (e == ERR_IO)

@@ -16,7 +16,7 @@
 #include "data/dataset.h"
 #include "data/labels.h"
 #include "data/sample.h"
-#include "data/source.h"
+#include "data/textfile.h"
 #include "data/table.h"
 
 #include "../unit/memfile.h"
@@ -125,11 +125,11 @@ static void csv_rows_are_those_of_pandas(void **state)
 
 	json_array_foreach((json_t *)cases(state, "csv"), i, x) {
 		int fd = hex_file(json_string_value(json_object_get(x, "bytes")));
-		struct source source;
+		struct textfile file;
 		struct csv_row row;
 		struct errinfo ei;
-		source_init(&source, fd, 1 << 20);
-		struct csv *csv = csv_new(&source, 1 << 20);
+		textfile_init(&file, fd, 1 << 20);
+		struct csv *csv = csv_new(&file, 1 << 20);
 		assert_int_equal(csv_next(csv, &row, &ei), OK);
 		assert_fields(json_object_get(x, "columns"), &row);
 		json_array_foreach(json_object_get(x, "rows"), k, expected) {
@@ -139,7 +139,7 @@ static void csv_rows_are_those_of_pandas(void **state)
 		assert_int_equal(csv_next(csv, &row, &ei), OK);
 		assert_int_equal(row.n, 0);
 		csv_free(csv);
-		source_clear(&source);
+		textfile_clear(&file);
 		close(fd);
 	}
 }

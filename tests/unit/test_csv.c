@@ -12,7 +12,7 @@
 
 #include "base/buf.h"
 #include "data/csv.h"
-#include "data/source.h"
+#include "data/textfile.h"
 
 #include "memfile.h"
 
@@ -22,13 +22,13 @@
 static void render(const void *data, size_t n, struct buf *out)
 {
 	int fd = memfile(data, n);
-	struct source source;
+	struct textfile file;
 	struct csv_row row;
 	struct errinfo ei;
 	enum err e;
 
-	source_init(&source, fd, 1 << 20);
-	struct csv *csv = csv_new(&source, MAX_FIELD);
+	textfile_init(&file, fd, 1 << 20);
+	struct csv *csv = csv_new(&file, MAX_FIELD);
 	do {
 		e = csv_next(csv, &row, &ei);
 		if (e != OK)
@@ -40,7 +40,7 @@ static void render(const void *data, size_t n, struct buf *out)
 		}
 	} while (e == ERR_SYNTAX || (e == OK && row.n > 0));
 	csv_free(csv);
-	source_clear(&source);
+	textfile_clear(&file);
 	close(fd);
 }
 
@@ -172,27 +172,27 @@ static void rows_of_too_many_fields_end_the_reading(void **state)
 
 static void files_above_the_limit_end_the_reading(void **state)
 {
-	struct source source;
+	struct textfile file;
 	struct errinfo ei;
 	int fd = memfile_text("0123456789");
 
 	(void)state;
-	source_init(&source, fd, 9);
-	assert_int_equal(source_fill(&source, &ei), ERR_TOO_LARGE);
+	textfile_init(&file, fd, 9);
+	assert_int_equal(textfile_fill(&file, &ei), ERR_TOO_LARGE);
 	assert_string_equal(ei.msg, "the file is larger than 9 bytes");
-	source_clear(&source);
+	textfile_clear(&file);
 	close(fd);
 }
 
 static void a_descriptor_that_cannot_be_read_is_an_error(void **state)
 {
-	struct source source;
+	struct textfile file;
 	struct errinfo ei;
 
 	(void)state;
-	source_init(&source, -1, 9);
-	assert_int_equal(source_fill(&source, &ei), ERR_IO);
-	source_clear(&source);
+	textfile_init(&file, -1, 9);
+	assert_int_equal(textfile_fill(&file, &ei), ERR_IO);
+	textfile_clear(&file);
 }
 
 int main(void)

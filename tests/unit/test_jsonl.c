@@ -19,14 +19,14 @@ static void assert_renders(const char *data, size_t n, const char *expected)
 {
 	int fd = memfile(data, n);
 	struct buf out = { 0 };
-	struct source source;
+	struct textfile file;
 	struct errinfo ei;
 	json_t *object;
 	int64_t line;
 	enum err e;
 
-	source_init(&source, fd, 1 << 20);
-	struct jsonl *jsonl = jsonl_new(&source, MAX_LINE);
+	textfile_init(&file, fd, 1 << 20);
+	struct jsonl *jsonl = jsonl_new(&file, MAX_LINE);
 	do {
 		e = jsonl_next(jsonl, &object, &line, &ei);
 		if (e != OK) {
@@ -41,7 +41,7 @@ static void assert_renders(const char *data, size_t n, const char *expected)
 	assert_string_equal(out.data ? out.data : "", expected);
 	buf_clear(&out);
 	jsonl_free(jsonl);
-	source_clear(&source);
+	textfile_clear(&file);
 	close(fd);
 }
 
@@ -100,17 +100,17 @@ static void broken_json_is_refused_with_line_and_column(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
 		int fd = memfile_text(lines[i]);
-		struct source source;
+		struct textfile file;
 		struct errinfo ei;
 		json_t *object;
 		int64_t line;
-		source_init(&source, fd, 1 << 20);
-		struct jsonl *jsonl = jsonl_new(&source, MAX_LINE);
+		textfile_init(&file, fd, 1 << 20);
+		struct jsonl *jsonl = jsonl_new(&file, MAX_LINE);
 		assert_int_equal(jsonl_next(jsonl, &object, &line, &ei), ERR_SYNTAX);
 		assert_memory_equal(ei.msg, "line 1, column ", 15);
 		assert_null(strstr(ei.msg + 15, "line"));
 		jsonl_free(jsonl);
-		source_clear(&source);
+		textfile_clear(&file);
 		close(fd);
 	}
 }

@@ -1,5 +1,5 @@
-/* Checked windows of a file: see source.h. */
-#include "data/source.h"
+/* Checked windows of a file: see textfile.h. */
+#include "data/textfile.h"
 
 #include "base/mem.h"
 
@@ -15,25 +15,25 @@
 #define BYTE_ORDER_MARK	    "\xef\xbb\xbf"
 #define BYTE_ORDER_MARK_LEN 3
 
-void source_init(struct source *s, int fd, int64_t max_bytes)
+void textfile_init(struct textfile *s, int fd, int64_t max_bytes)
 {
-	*s = (struct source){ .fd = fd, .max_bytes = max_bytes, .data = mem_alloc(WINDOW_BYTES) };
+	*s = (struct textfile){ .fd = fd, .max_bytes = max_bytes, .data = mem_alloc(WINDOW_BYTES) };
 	s->at = s->end = s->data;
 }
 
-void source_clear(struct source *s)
+void textfile_clear(struct textfile *s)
 {
 	free(s->data);
-	*s = (struct source){ .fd = -1 };
+	*s = (struct textfile){ .fd = -1 };
 }
 
-int64_t source_offset(const struct source *s)
+int64_t textfile_offset(const struct textfile *s)
 {
 	return s->n_read - (int64_t)s->len + (s->at - s->data);
 }
 
 /* Moves what is left to the front and reads until the buffer is full or the file ends. */
-static enum err refill(struct source *s, struct errinfo *ei)
+static enum err refill(struct textfile *s, struct errinfo *ei)
 {
 	size_t left = (size_t)(s->data + s->len - s->end);
 
@@ -91,7 +91,7 @@ static size_t good_run(const char *p, size_t n)
 	return i;
 }
 
-enum err source_fill(struct source *s, struct errinfo *ei)
+enum err textfile_fill(struct textfile *s, struct errinfo *ei)
 {
 	bool first = s->n_read == 0;
 
@@ -106,20 +106,20 @@ enum err source_fill(struct source *s, struct errinfo *ei)
 		s->at = s->end = s->data + BYTE_ORDER_MARK_LEN;
 	size_t left = (size_t)(s->data + s->len - s->at);
 	size_t good = good_run(s->at, left);
-	s->defect = SOURCE_GOOD;
+	s->defect = TEXTFILE_GOOD;
 	if (good == 0 && left > 0) {
-		s->defect = *s->at ? SOURCE_NOT_UTF8 : SOURCE_NUL;
+		s->defect = *s->at ? TEXTFILE_NOT_UTF8 : TEXTFILE_NUL;
 		good = 1;
 	}
 	s->end = s->at + good;
 	return OK;
 }
 
-enum err source_fault(const struct source *s, int64_t line, struct errinfo *ei)
+enum err textfile_fault(const struct textfile *s, int64_t line, struct errinfo *ei)
 {
-	long long offset = source_offset(s);
+	long long offset = textfile_offset(s);
 
-	if (s->defect == SOURCE_NUL)
+	if (s->defect == TEXTFILE_NUL)
 		return err_set(ei, ERR_SYNTAX, "line %lld: a NUL byte at offset %lld of the file",
 			       (long long)line, offset);
 	return err_set(ei, ERR_SYNTAX,
