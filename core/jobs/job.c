@@ -264,6 +264,15 @@ enum err job_set_best(struct db *db, const char *id, const char *best, struct er
 	return set_column(db, SQL_JOB_SET_BEST, id, best, ei);
 }
 
+enum err job_set_total_steps(struct db *db, const char *id, int64_t n, struct errinfo *ei)
+{
+	struct stmt *s = db_begin(db, SQL_JOB_SET_TOTAL);
+
+	stmt_int(s, n);
+	stmt_text(s, id);
+	return db_end(s, stmt_step(s, ei), ei);
+}
+
 static json_t *progress_json(const struct job *j)
 {
 	return json_pack("{s:o,s:I,s:I,s:n}", "epoch", json_number(j->epoch), "step",

@@ -124,6 +124,7 @@ enum err job_set_report(struct db *db, const char *id, const char *report,
 			struct errinfo *ei) MUST_USE;
 /* best: JSON text, as in struct job. Works inside a transaction of the caller too. */
 enum err job_set_best(struct db *db, const char *id, const char *best, struct errinfo *ei) MUST_USE;
+enum err job_set_total_steps(struct db *db, const char *id, int64_t n, struct errinfo *ei) MUST_USE;
 
 /* The resource as GET /jobs/{id} shows it, a new object: id, object "job", status, queue_position
  * (null unless queued), attempt, created_at, started_at, ended_at, progress {epoch, step,

@@ -106,8 +106,8 @@ static bool read_parts(const struct body *b, struct job_spec *out, struct faults
 		ok = dataset_spec_read(b->dataset, "#/dataset", &out->dataset, faults);
 	/* A split that is missing or wrong is no reason to blame the arguments too. */
 	const json_t *asked = json_object_get(b->dataset, "validation");
-	bool has_validation = !b->dataset || (asked && !json_is_null(asked)) ||
-			      out->dataset.validation_split > 0;
+	bool has_validation =
+		!b->dataset || (asked && !json_is_null(asked)) || out->dataset.validation_split > 0;
 	return train_args_read(b->args, "#/args", has_validation, &out->args, faults) && ok;
 }
 

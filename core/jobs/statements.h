@@ -52,6 +52,7 @@
 	  "total_steps = coalesce(?3, total_steps), metrics = coalesce(?4, metrics) " \
 	  "WHERE id = ?5 AND state IN " NOT_ENDED) \
 	X(SQL_JOB_SET_REPORT, "UPDATE jobs SET report = ?1 WHERE id = ?2 RETURNING id") \
+	X(SQL_JOB_SET_TOTAL, "UPDATE jobs SET total_steps = ?1 WHERE id = ?2 RETURNING id") \
 	X(SQL_JOB_SET_BEST, "UPDATE jobs SET best = ?1 WHERE id = ?2 RETURNING id") \
 	X(SQL_EVENT_INSERT, "INSERT INTO events (job_id, seq, time_ms, type, members) " \
 			    "VALUES (?1, (SELECT coalesce(max(seq), 0) + 1 FROM events " \

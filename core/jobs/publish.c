@@ -1,0 +1,126 @@
+/* The result of a job becomes a model: see publish.h. */
+#include "jobs/publish.h"
+
+#include "base/buf.h"
+#include "base/files.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "jobs/job.h"
+#include "jobs/rows.h"
+#include "train/checkpoint.h"
+
+#include <stdlib.h>
+
+/* The metrics of the last evaluation (of the best one, when that model was asked for), what
+ * training itself gave, and "test": the evaluation of the test split or null. */
+static char *metrics_text(const struct trainer_result *r)
+{
+	json_t *metrics = r->eval_metrics ? json_copy(r->eval_metrics) : json_object();
+	struct buf text = { 0 };
+
+	json_object_set_new(metrics, "global_step", json_integer(r->global_step));
+	json_object_set_new(metrics, "train_loss", json_number(r->training_loss));
+	json_object_set_new(metrics, "test",
+			    r->test_metrics ? json_incref(r->test_metrics) : json_null());
+	json_print(metrics, &text);
+	json_decref(metrics);
+	return buf_take(&text);
+}
+
+static char *labels_text(const struct bert *model)
+{
+	const struct bert_config *c = bert_get_config(model);
+	json_t *labels = json_array();
+	struct buf text = { 0 };
+
+	for (int i = 0; i < c->num_labels; i++)
+		json_array_append_new(labels, json_string(c->labels[i]));
+	json_print(labels, &text);
+	json_decref(labels);
+	return buf_take(&text);
+}
+
+static enum err write_files(const struct publication *p, const char *dir, char *sha256,
+			    struct errinfo *ei)
+{
+	char *weights = mem_printf("%s/model.safetensors", dir);
+	enum err e = files_make_dirs(dir, ei);
+
+	if (e == OK)
+		e = bert_save(p->model, dir, ei);
+	if (e == OK)
+		e = tokenizer_save(p->tokenizer, dir, ei);
+	if (e == OK)
+		e = hash_file(weights, sha256, ei);
+	free(weights);
+	return e;
+}
+
+static enum err commit(const struct publication *p, const char *model_id, const char *dir,
+		       const char *sha256, struct errinfo *ei)
+{
+	char *labels = labels_text(p->model), *metrics = metrics_text(p->result);
+	struct job_result r = { .model_id = model_id,
+				.labels = labels,
+				.metrics = metrics,
+				.sha256 = sha256,
+				.bytes = files_tree_bytes(dir),
+				.step = p->result->global_step };
+	enum err e = job_succeed(p->db, p->job_id, &r, ei);
+
+	free(labels);
+	free(metrics);
+	return e;
+}
+
+static void discard(const char *path)
+{
+	struct errinfo ei;
+
+	if (files_remove(path, &ei) != OK)
+		log_warn("files_left", "error=%s", log_q(ei.msg));
+}
+
+enum err publish_model(const struct publication *p, struct errinfo *ei)
+{
+	char id[ID_SIZE], sha256[SHA256_HEX_SIZE];
+
+	ids_new("mdl_", id);
+	char *tmp = places_tmp(p->places, id), *dir = places_model_dir(p->places, id);
+	enum err e = write_files(p, tmp, sha256, ei);
+	if (e == OK)
+		e = files_publish_dir(tmp, dir, ei);
+	if (e != OK)
+		discard(tmp);
+	if (e == OK)
+		e = commit(p, id, dir, sha256, ei);
+	/* A commit that failed for another reason may yet be found in the log by the next start:
+	 * the folder stays. */
+	if (e == ERR_CONFLICT)
+		discard(dir);
+	free(tmp);
+	free(dir);
+	return e;
+}
+
+void publish_trim_checkpoints(const struct publication *p)
+{
+	char *dir = places_job_dir(p->places, p->job_id);
+	int64_t *steps = NULL;
+	struct errinfo ei;
+	int n = 0;
+
+	if (checkpoint_row_steps(p->db, p->job_id, &steps, &n, &ei) != OK)
+		log_warn("files_left", "job=%s error=%s", p->job_id, log_q(ei.msg));
+	for (int i = 0; i < n; i++) {
+		char *checkpoint = checkpoint_path(dir, steps[i]);
+		char *optimizer = mem_printf("%s/optimizer.safetensors", checkpoint);
+		discard(optimizer);
+		free(optimizer);
+		free(checkpoint);
+	}
+	free(steps);
+	free(dir);
+}
