@@ -1,0 +1,593 @@
+/* The transport: see http.h. The only microhttpd.h.
+ *
+ * Each request is a visit, made when its first line is read and freed when MHD says that it is
+ * over. While a pool thread or a ticket works on it the connection is suspended, and MHD touches
+ * neither. One lock orders "finished" against "suspended": whoever comes second does the right
+ * thing, and after the visit is resumed only the HTTP thread may touch it. Lock order: hub, then
+ * ours, then MHD's own; handlers and streams are called without ours. */
+#include "http.h"
+
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "app.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "exchange.h"
+#include "pool.h"
+#include "prometheus.h"
+
+#define POOL_THREADS	  2
+#define POOL_QUEUE	  64
+#define TICK_SECONDS	  2	     /* suspended streams are asked again: heartbeats */
+#define DRAIN_SECONDS	  3	     /* http_drain waits for requests in flight */
+#define LAST_SECONDS	  2	     /* and then for handlers; http_stop for the last answers */
+#define CONNECTION_MEMORY (64 << 10) /* headers and buffers of one connection */
+#define STREAM_BLOCK	  (16 << 10)
+
+enum phase {
+	PHASE_HEADERS, /* nothing was checked yet */
+	PHASE_BODY,
+	PHASE_WORK,  /* a pool thread or a ticket has it */
+	PHASE_READY, /* rs is complete */
+	PHASE_SENT,
+};
+
+/* An exchange with its connection. */
+struct visit {
+	struct exchange x; /* first: rq.transport is the visit */
+	struct http *http;
+	struct MHD_Connection *connection;
+	enum phase phase; /* from PHASE_WORK on under the lock, as are the next three */
+	bool suspended;
+	bool woken;	       /* the stream has news */
+	struct visit **behind; /* of http->streams: what points here; NULL: not in the list */
+	struct visit *next;
+	int64_t sent;
+	double start;
+};
+
+struct http {
+	struct app *app;
+	struct MHD_Daemon *mhd;
+	int listen_fd, port;
+	struct pool *pool;
+	pthread_t ticker;
+	pthread_mutex_t lock;
+	pthread_cond_t changed; /* a count below went down */
+	pthread_cond_t ticks;	/* ended was set */
+	struct visit *streams;
+	int n_visits, n_inside, n_suspended;
+	bool draining; /* streams end, connections are not kept */
+	bool closed;   /* nothing of app is called any more */
+	bool ended;    /* the ticker leaves */
+};
+
+/* Gates and waiting */
+
+/* Between enter and leave app is used, and connections may be suspended. */
+static bool enter(struct http *h)
+{
+	pthread_mutex_lock(&h->lock);
+	bool open = !h->closed;
+	if (open)
+		h->n_inside++;
+	pthread_mutex_unlock(&h->lock);
+	return open;
+}
+
+static void leave(struct http *h)
+{
+	pthread_mutex_lock(&h->lock);
+	h->n_inside--;
+	pthread_cond_broadcast(&h->changed);
+	pthread_mutex_unlock(&h->lock);
+}
+
+static void suspend_locked(struct visit *v)
+{
+	v->suspended = true;
+	v->http->n_suspended++;
+	MHD_suspend_connection(v->connection);
+}
+
+static void resume_locked(struct visit *v)
+{
+	if (!v->suspended)
+		return;
+	v->suspended = false;
+	v->http->n_suspended--;
+	pthread_cond_broadcast(&v->http->changed);
+	MHD_resume_connection(v->connection);
+}
+
+static void wake_streams_locked(struct http *h)
+{
+	for (struct visit *v = h->streams; v; v = v->next) {
+		v->woken = true;
+		resume_locked(v);
+	}
+}
+
+static struct timespec seconds_from_now(int seconds)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_sec += seconds;
+	return t;
+}
+
+/* Waits until *count is 0. Returns whether it is. */
+static bool wait_locked(struct http *h, const int *count, int seconds)
+{
+	struct timespec until = seconds_from_now(seconds);
+
+	while (*count && pthread_cond_timedwait(&h->changed, &h->lock, &until) == 0)
+		;
+	return *count == 0;
+}
+
+static void *tick(void *ctx)
+{
+	struct http *h = ctx;
+
+	pthread_mutex_lock(&h->lock);
+	while (!h->ended) {
+		struct timespec until = seconds_from_now(TICK_SECONDS);
+		while (!h->ended && pthread_cond_timedwait(&h->ticks, &h->lock, &until) == 0)
+			;
+		wake_streams_locked(h);
+	}
+	pthread_mutex_unlock(&h->lock);
+	return NULL;
+}
+
+static const char *get_header(const struct web_req *rq, const char *name)
+{
+	const struct visit *v = rq->transport;
+
+	return MHD_lookup_connection_value(v->connection, MHD_HEADER_KIND, name);
+}
+
+/* Streams */
+
+void web_stream_wake(struct web_stream *st)
+{
+	struct visit *v = __atomic_load_n((struct visit **)&st->transport, __ATOMIC_ACQUIRE);
+
+	if (!v)
+		return;
+	struct http *h = v->http;
+	pthread_mutex_lock(&h->lock);
+	v->woken = true;
+	resume_locked(v);
+	pthread_mutex_unlock(&h->lock);
+}
+
+/* One read, without our lock; whether the stream has to be asked again at once is decided under it.
+ */
+static ssize_t read_once(struct visit *v, char *out, size_t max, bool *again)
+{
+	struct http *h = v->http;
+
+	pthread_mutex_lock(&h->lock);
+	v->woken = false;
+	pthread_mutex_unlock(&h->lock);
+	ssize_t n = v->x.rs.stream->read(v->x.rs.stream, out, max);
+	*again = false;
+	if (n != 0)
+		return n;
+	pthread_mutex_lock(&h->lock);
+	*again = v->woken && !h->draining;
+	if (h->draining)
+		n = -1;
+	else if (!*again)
+		suspend_locked(v);
+	pthread_mutex_unlock(&h->lock);
+	return n;
+}
+
+static ssize_t on_stream(void *cls, uint64_t pos, char *out, size_t max)
+{
+	struct visit *v = cls;
+	struct http *h = v->http;
+	bool again = true;
+	ssize_t n = -1;
+
+	(void)pos;
+	if (!enter(h))
+		return MHD_CONTENT_READER_END_OF_STREAM;
+	while (again)
+		n = read_once(v, out, max, &again);
+	leave(h);
+	if (n < 0)
+		return MHD_CONTENT_READER_END_OF_STREAM;
+	v->sent += n;
+	return n;
+}
+
+static struct MHD_Response *stream_response(struct visit *v)
+{
+	struct http *h = v->http;
+
+	/* HEAD: nothing is ever read; the stream is closed with the exchange. */
+	if (strcmp(v->x.method, "HEAD") != 0) {
+		pthread_mutex_lock(&h->lock);
+		v->next = h->streams;
+		v->behind = &h->streams;
+		if (v->next)
+			v->next->behind = &v->next;
+		h->streams = v;
+		pthread_mutex_unlock(&h->lock);
+		__atomic_store_n((struct visit **)&v->x.rs.stream->transport, v, __ATOMIC_RELEASE);
+	}
+	return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, on_stream, v,
+						 NULL);
+}
+
+/* Answers */
+
+static struct MHD_Response *body_response(struct visit *v)
+{
+	size_t n = v->x.rs.body.len;
+
+	v->sent = strcmp(v->x.method, "HEAD") == 0 ? 0 : (int64_t)n;
+	return MHD_create_response_from_buffer(n, buf_take(&v->x.rs.body), MHD_RESPMEM_MUST_FREE);
+}
+
+static void add_headers(struct visit *v, struct MHD_Response *r)
+{
+	const char *type = v->x.rs.content_type;
+	bool stored = false;
+
+	for (int i = 0; i < v->x.rs.n_headers; i++) {
+		stored |= strcasecmp(v->x.rs.headers[i].name, "Cache-Control") == 0;
+		MHD_add_response_header(r, v->x.rs.headers[i].name, v->x.rs.headers[i].value);
+	}
+	if (type)
+		MHD_add_response_header(r, "Content-Type", type);
+	if (type && strstr(type, "json") && !stored)
+		MHD_add_response_header(r, "Cache-Control", "no-store");
+	MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
+	MHD_add_response_header(r, "X-Request-Id", v->x.rq.request_id);
+	pthread_mutex_lock(&v->http->lock);
+	bool close = v->http->draining;
+	pthread_mutex_unlock(&v->http->lock);
+	if (close)
+		MHD_add_response_header(r, "Connection", "close");
+}
+
+static enum MHD_Result answer(struct visit *v)
+{
+	if (v->x.rs.later)
+		web_later_take(v->x.rs.later, &v->x.rs);
+	struct MHD_Response *r = v->x.rs.stream ? stream_response(v) : body_response(v);
+	BUG_ON(!r);
+	add_headers(v, r);
+	v->phase = PHASE_SENT;
+	enum MHD_Result ok = MHD_queue_response(v->connection, (unsigned)v->x.rs.status, r);
+	MHD_destroy_response(r);
+	return ok;
+}
+
+/* Handlers */
+
+/* The response is complete. v belongs to the HTTP thread from here on. */
+static void ready(void *ctx)
+{
+	struct visit *v = ctx;
+	struct http *h = v->http;
+
+	pthread_mutex_lock(&h->lock);
+	v->phase = PHASE_READY;
+	resume_locked(v);
+	pthread_mutex_unlock(&h->lock);
+}
+
+static void refuse_stopping(struct visit *v)
+{
+	web_problem(&v->x.rq, &v->x.rs, 503, "draining", "the server is stopping");
+}
+
+static void run_handler(struct visit *v)
+{
+	web_run(v->http->app, v->x.route, &v->x.rq, &v->x.rs);
+	if (!v->x.rs.later || !web_later_watch(v->x.rs.later, ready, v))
+		ready(v);
+}
+
+static void run_on_pool(void *ctx)
+{
+	struct visit *v = ctx;
+	struct http *h = v->http;
+
+	if (enter(h)) {
+		run_handler(v);
+		leave(h);
+	} else {
+		refuse_stopping(v);
+		ready(v);
+	}
+}
+
+/* The request is whole: starts its handler. */
+static void work(struct visit *v)
+{
+	v->phase = PHASE_WORK;
+	if (v->x.route->where == ON_HTTP) {
+		run_handler(v);
+	} else if (!pool_submit(v->http->pool, run_on_pool, v)) {
+		web_problem(&v->x.rq, &v->x.rs, 503, "busy", "too many requests wait for a thread");
+		ready(v);
+	}
+}
+
+/* Suspends the connection while somebody works on it; else answers. */
+static enum MHD_Result wait_or_answer(struct visit *v)
+{
+	struct http *h = v->http;
+
+	pthread_mutex_lock(&h->lock);
+	bool pending = v->phase == PHASE_WORK;
+	if (pending)
+		suspend_locked(v);
+	pthread_mutex_unlock(&h->lock);
+	return pending ? MHD_YES : answer(v);
+}
+
+/* What MHD calls */
+
+static enum MHD_Result whole(struct visit *v)
+{
+	struct http *h = v->http;
+
+	if (!exchange_whole(&v->x))
+		return answer(v);
+	if (!enter(h)) {
+		refuse_stopping(v);
+		return answer(v);
+	}
+	work(v);
+	enum MHD_Result ok = wait_or_answer(v);
+	leave(h);
+	return ok;
+}
+
+/* The answer to a request without a body waits for the next call: an early one would close the
+ * connection. */
+static enum MHD_Result begin(struct visit *v, const char *method)
+{
+	v->phase = PHASE_BODY;
+	v->x.rq.transport = v;
+	v->x.rq.get_header = get_header;
+	return exchange_begin(&v->x, method) ? answer(v) : MHD_YES;
+}
+
+static void *on_target(void *cls, const char *uri, struct MHD_Connection *connection)
+{
+	struct http *h = cls;
+	struct visit *v = mem_zalloc(1, sizeof(*v));
+
+	exchange_init(&v->x, h->app, uri ? uri : "");
+	v->http = h;
+	v->connection = connection;
+	v->start = clock_monotonic();
+	pthread_mutex_lock(&h->lock);
+	h->n_visits++;
+	pthread_mutex_unlock(&h->lock);
+	return v;
+}
+
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
+				  const char *method, const char *version, const char *data,
+				  size_t *n, void **con_cls)
+{
+	struct visit *v = *con_cls;
+
+	(void)cls;
+	(void)connection;
+	(void)url;
+	(void)version;
+	if (v->phase == PHASE_HEADERS)
+		return begin(v, method);
+	if (*n) {
+		size_t got = *n;
+		*n = 0;
+		return exchange_take(&v->x, data, got) ? MHD_YES : MHD_NO;
+	}
+	return v->phase == PHASE_BODY ? whole(v) : wait_or_answer(v);
+}
+
+static void log_access(const struct visit *v, int status, double seconds, bool cut)
+{
+	log_info("http", "request_id=%s method=%s path=%s status=%d bytes=%lld ms=%.1f%s",
+		 v->x.rq.request_id, v->x.method, log_q(v->x.rq.path), status, (long long)v->sent,
+		 seconds * 1e3, cut ? " cut=yes" : "");
+}
+
+static void on_completed(void *cls, struct MHD_Connection *connection, void **con_cls,
+			 enum MHD_RequestTerminationCode code)
+{
+	struct http *h = cls;
+	struct visit *v = *con_cls;
+
+	(void)connection;
+	if (!v)
+		return;
+	*con_cls = NULL;
+	pthread_mutex_lock(&h->lock);
+	if (v->behind) {
+		*v->behind = v->next;
+		if (v->next)
+			v->next->behind = v->behind;
+	}
+	pthread_mutex_unlock(&h->lock);
+	if (v->x.rs.later)
+		web_later_take(v->x.rs.later, &v->x.rs);
+	/* 499 as others log a client that left before its answer. */
+	int status = v->phase == PHASE_SENT ? v->x.rs.status : 499;
+	double seconds = clock_monotonic() - v->start;
+	if (v->x.rq.path) {
+		log_access(v, status, seconds, code != MHD_REQUEST_TERMINATED_COMPLETED_OK);
+		prometheus_observe(v->x.route, status, seconds);
+	}
+	exchange_clear(&v->x);
+	free(v);
+	pthread_mutex_lock(&h->lock);
+	h->n_visits--;
+	pthread_cond_broadcast(&h->changed);
+	pthread_mutex_unlock(&h->lock);
+}
+
+static void on_log(void *cls, const char *fmt, va_list ap)
+{
+	char line[256];
+
+	(void)cls;
+	vsnprintf(line, sizeof(line), fmt, ap);
+	line[strcspn(line, "\n")] = '\0';
+	log_debug("mhd", "text=%s", log_q(line));
+}
+
+/* Paths and queries are decoded by uri.c, which also says what is wrong with them. */
+static size_t keep_escapes(void *cls, struct MHD_Connection *connection, char *s)
+{
+	(void)cls;
+	(void)connection;
+	return strlen(s);
+}
+
+/* Start and stop */
+
+static enum err open_socket(struct http *h, struct errinfo *ei)
+{
+	const char *listen_text = h->app->config->listen;
+	struct sockaddr_storage address;
+	socklen_t len;
+	enum err e = config_address(listen_text, &address, &len, ei);
+
+	if (e != OK)
+		return e;
+	h->listen_fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (h->listen_fd < 0)
+		return err_errno(ei, "listen: cannot make a socket");
+	setsockopt(h->listen_fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
+	if (bind(h->listen_fd, (struct sockaddr *)&address, len) != 0 ||
+	    listen(h->listen_fd, SOMAXCONN) != 0 ||
+	    getsockname(h->listen_fd, (struct sockaddr *)&address, &len) != 0)
+		return err_errno(ei, "cannot listen on %s", listen_text);
+	/* The port lies at the same place in both kinds of address. */
+	h->port = ntohs(((struct sockaddr_in *)&address)->sin_port);
+	return OK;
+}
+
+static enum err start_mhd(struct http *h, struct errinfo *ei)
+{
+	const struct config *c = h->app->config;
+	unsigned flags =
+		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+	struct MHD_OptionItem pool[] = {
+		{ MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)c->http_threads, NULL },
+		{ MHD_OPTION_END, 0, NULL },
+	};
+
+	/* MHD wants no pool option for a single thread. */
+	if (c->http_threads == 1)
+		pool[0] = pool[1];
+	h->mhd = MHD_start_daemon(
+		flags, 0, NULL, NULL, on_request, h, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
+		MHD_OPTION_LISTEN_SOCKET, (MHD_socket)h->listen_fd, MHD_OPTION_URI_LOG_CALLBACK,
+		on_target, h, MHD_OPTION_NOTIFY_COMPLETED, on_completed, h,
+		MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_CONNECTION_LIMIT,
+		(unsigned)c->max_connections, MHD_OPTION_CONNECTION_TIMEOUT,
+		(unsigned)c->idle_timeout, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		(size_t)CONNECTION_MEMORY, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, pool,
+		MHD_OPTION_END);
+	return h->mhd ? OK : err_set(ei, ERR_IO, "cannot start the HTTP threads");
+}
+
+static void free_http(struct http *h)
+{
+	pool_free(h->pool);
+	if (h->listen_fd >= 0)
+		close(h->listen_fd);
+	pthread_cond_destroy(&h->changed);
+	pthread_cond_destroy(&h->ticks);
+	pthread_mutex_destroy(&h->lock);
+	free(h);
+}
+
+enum err http_start(struct app *app, struct http **out, struct errinfo *ei)
+{
+	struct http *h = mem_zalloc(1, sizeof(*h));
+	pthread_condattr_t attr;
+
+	h->app = app;
+	h->listen_fd = -1;
+	pthread_mutex_init(&h->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&h->changed, &attr);
+	pthread_cond_init(&h->ticks, &attr);
+	pthread_condattr_destroy(&attr);
+	enum err e = open_socket(h, ei);
+	if (e == OK) {
+		h->pool = pool_new(POOL_THREADS, POOL_QUEUE);
+		e = start_mhd(h, ei);
+	}
+	if (e != OK) {
+		free_http(h);
+		return e;
+	}
+	BUG_ON(pthread_create(&h->ticker, NULL, tick, h) != 0);
+	*out = h;
+	return OK;
+}
+
+int http_port(const struct http *h)
+{
+	return h->port;
+}
+
+bool http_drain(struct http *h)
+{
+	MHD_quiesce_daemon(h->mhd);
+	pthread_mutex_lock(&h->lock);
+	h->draining = true;
+	wake_streams_locked(h);
+	wait_locked(h, &h->n_visits, DRAIN_SECONDS);
+	h->closed = true;
+	wake_streams_locked(h);
+	bool idle = wait_locked(h, &h->n_inside, LAST_SECONDS);
+	pthread_mutex_unlock(&h->lock);
+	return idle;
+}
+
+bool http_stop(struct http *h)
+{
+	if (!h->draining && !http_drain(h))
+		return false;
+	pool_close(h->pool);
+	pthread_mutex_lock(&h->lock);
+	wait_locked(h, &h->n_visits, LAST_SECONDS);
+	bool nobody = h->n_suspended == 0;
+	h->ended = nobody;
+	pthread_cond_signal(&h->ticks);
+	pthread_mutex_unlock(&h->lock);
+	if (!nobody)
+		return false;
+	pthread_join(h->ticker, NULL);
+	MHD_stop_daemon(h->mhd);
+	free_http(h);
+	return true;
+}
