@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/files.h"
 #include "base/ids.h"
@@ -27,7 +28,7 @@ static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 
-	strcpy(f->dir, "/tmp/bertd-test-XXXXXX");
+	sprintf(f->dir, "%s/bertd-test-XXXXXX", access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
 	assert_non_null(mkdtemp(f->dir));
 	f->path = mem_printf("%s/bertd.db", f->dir);
 	fault_vfs.fail_at = 0;
