@@ -1,8 +1,8 @@
 /* The bytes of a text file in windows, checked to be UTF-8 as they pass. For the readers of this
  * folder; one thread.
  *
- *     while (s.at == s.end)  → textfile_fill(), and s.at == s.end after it means the end of the
- * file
+ * Where at == end, textfile_fill() brings the next window; at == end after it means that the file
+ * has ended.
  *
  * A reader consumes a window by moving `at` towards `end`. A window never ends within a character.
  * A byte that no text may hold is a window of its own, so that the reader, who knows the line, can
@@ -19,9 +19,9 @@
 enum textfile_defect { TEXTFILE_GOOD, TEXTFILE_NOT_UTF8, TEXTFILE_NUL };
 
 struct textfile {
-	const char *at, *end;	     /* the window */
-	enum textfile_defect defect; /* of the byte at `at`; the reader sets TEXTFILE_GOOD once it
-					has noted it */
+	const char *at, *end; /* the window */
+	enum textfile_defect
+		defect; /* of the byte at `at`; the reader sets GOOD when it has noted it */
 	int fd;
 	int64_t max_bytes;
 	int64_t n_read; /* bytes taken from fd so far */
