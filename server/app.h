@@ -1,4 +1,5 @@
-/* What the handlers work with. Filled by main.c before the first request, read-only afterwards but for the atomics. */
+/* What the handlers work with. Filled by main.c before the first request, read-only afterwards but
+ * for the atomics. */
 #ifndef BERTD_SERVER_APP_H
 #define BERTD_SERVER_APP_H
 
@@ -9,6 +10,7 @@
 #include "jobs/hub.h"
 #include "jobs/places.h"
 #include "jobs/worker.h"
+#include "model/bert.h"
 #include "serve/serve.h"
 
 struct keys;
@@ -22,7 +24,8 @@ struct app {
 	struct serve *serve;   /* NULL in unit tests that need none */
 	struct keys *keys;     /* NULL: no key is asked for */
 	int64_t started_ms;
-	atomic_bool draining; /* TERM has come: /readyz is 503, no new jobs */
+	struct bert_device_info device; /* at the start */
+	atomic_bool draining;		/* TERM has come: /readyz is 503, no new jobs */
 };
 
 #endif
