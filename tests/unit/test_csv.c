@@ -160,6 +160,18 @@ static void characters_may_lie_across_two_windows(void **state)
 	buf_clear(&expected);
 }
 
+static void a_line_end_across_two_windows_is_one(void **state)
+{
+	struct buf file = { 0 }, out = { 0 };
+
+	(void)state;
+	long_file(&file, "\"", 'x', 65534, "\r\n\"\ny");
+	render(file.data, file.len, &out);
+	assert_string_equal(out.data + out.len - 4, "3:y;");
+	buf_clear(&file);
+	buf_clear(&out);
+}
+
 static void rows_of_too_many_fields_end_the_reading(void **state)
 {
 	struct buf file = { 0 };
@@ -204,6 +216,7 @@ int main(void)
 		cmocka_unit_test(fields_above_the_limit_end_the_reading),
 		cmocka_unit_test(a_field_at_the_limit_is_read_over_windows),
 		cmocka_unit_test(characters_may_lie_across_two_windows),
+		cmocka_unit_test(a_line_end_across_two_windows_is_one),
 		cmocka_unit_test(rows_of_too_many_fields_end_the_reading),
 		cmocka_unit_test(files_above_the_limit_end_the_reading),
 		cmocka_unit_test(a_descriptor_that_cannot_be_read_is_an_error),
