@@ -110,6 +110,7 @@ def with_dropout(options):
 
 
 def main():
+    sys.stdout.reconfigure(line_buffering=True)
     options = parse()
     if not (options.shared / "reference/parity").is_dir():
         sys.exit(f"no references in {options.shared}: nothing was compared")

@@ -16,7 +16,7 @@
 #include "base/buf.h"
 #include "base/files.h"
 #include "base/mem.h"
-#include "fake_bert.h"
+#include "../fakes/fake_bert.h"
 #include "train/trainer.h"
 
 enum { FIXTURE_LENGTH = 6, FIXTURE_LABELS = 2 };
