@@ -12,6 +12,7 @@
 #include <numeric>
 
 #include <ATen/Context.h>
+#include <ATen/Parallel.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/ops/baddbmm.h>
 #include <ATen/ops/bmm.h>
@@ -110,12 +111,32 @@ static at::Tensor activate(const struct bert &b, const at::Tensor &x)
 	return at::gelu(x, strcmp(name, "gelu") == 0 ? "none" : "tanh");
 }
 
+/* Writes 0 or scale: 32 bits of mix(key + i) decide about each of two neighbours. */
+static void fill_mask(float *mask, int64_t n, double keep, uint64_t key)
+{
+	const uint32_t threshold = static_cast<uint32_t>(std::min(keep * 0x1p32, 4294967295.0));
+	const float scale = static_cast<float>(1 / keep);
+
+	at::parallel_for(0, (n + 1) / 2, 1 << 14, [=](int64_t begin, int64_t end) {
+		for (int64_t i = begin; i < end; i++) {
+			uint64_t bits = mix(key + static_cast<uint64_t>(i));
+			mask[2 * i] = static_cast<uint32_t>(bits) < threshold ? scale : 0;
+			if (2 * i + 1 < n)
+				mask[2 * i + 1] =
+					static_cast<uint32_t>(bits >> 32) < threshold ? scale : 0;
+		}
+	});
+}
+
 static at::Tensor drop(const at::Tensor &x, double p, dropout &d)
 {
-	if (!d.generator || p <= 0)
+	if (p <= 0)
 		return x;
-	at::Tensor mask = at::empty(x.sizes(), x.options().requires_grad(false));
-	mask.bernoulli_(1 - p, d.generator).mul_(1 / (1 - p));
+	at::Tensor mask = at::empty(x.sizes(), x.options().dtype(at::kFloat).requires_grad(false));
+	if (d.generator)
+		mask.bernoulli_(1 - p, d.generator).mul_(1 / (1 - p));
+	else
+		fill_mask(mask.data_ptr<float>(), mask.numel(), 1 - p, mix(d.seed + d.n_masks++));
 	return x.mul(mask);
 }
 
@@ -141,7 +162,7 @@ static at::Tensor attend(const at::Tensor &q, const at::Tensor &k, const at::Ten
 		width = q.size(3);
 	at::Tensor context;
 
-	if (d.generator && d.attention > 0) {
+	if (d.attention > 0) {
 		context =
 			attend_in_the_open(q.reshape({ n * heads, q_length, width }),
 					   k.reshape({ n * heads, length, width }),

@@ -94,11 +94,24 @@ struct packed_batch {
 	double loss_scale;
 };
 
-/* Probabilities and the source of the masks; a null generator switches dropout off. */
+/* The dropout of one micro-batch; all probabilities 0: none. The masks are a function of the seed
+ * and of their order: on the CPU from a counter, so that they do not depend on threads either, on
+ * CUDA from a generator of their own. */
 struct dropout {
 	double hidden = 0, attention = 0, classifier = 0;
-	std::optional<at::Generator> generator;
+	uint64_t seed = 0;
+	uint64_t n_masks = 0;			/* drawn so far */
+	std::optional<at::Generator> generator; /* CUDA only */
 };
+
+/* splitmix64 of Steele, Lea and Flood: well mixed bits of x. */
+inline uint64_t mix(uint64_t x)
+{
+	x += 0x9e3779b97f4a7c15;
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
+	x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
+	return x ^ (x >> 31);
+}
 
 /* What failed, on its way from inside to the C boundary. */
 struct failure {

@@ -18,15 +18,6 @@
 namespace bert_impl
 {
 
-/* splitmix64 of Steele, Lea and Flood, to derive one seed from several numbers. */
-static uint64_t mix(uint64_t x)
-{
-	x += 0x9e3779b97f4a7c15;
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-	return x ^ (x >> 31);
-}
-
 static dropout dropout_of(const struct bert &b, uint64_t seed)
 {
 	const struct bert_config &c = b.config;
@@ -35,7 +26,8 @@ static dropout dropout_of(const struct bert &b, uint64_t seed)
 	d.hidden = c.hidden_dropout_prob;
 	d.attention = c.attention_probs_dropout_prob;
 	d.classifier = c.classifier_dropout < 0 ? c.hidden_dropout_prob : c.classifier_dropout;
-	if (d.hidden > 0 || d.attention > 0 || d.classifier > 0)
+	d.seed = seed;
+	if (b.device.is_cuda())
 		d.generator = generator_of(b.device, seed);
 	return d;
 }

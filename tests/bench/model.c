@@ -131,20 +131,33 @@ static double now_ms(void)
 	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
 }
 
-static void report(const char *what, int n, double ms)
+static double seconds(struct timeval t)
+{
+	return (double)t.tv_sec + (double)t.tv_usec * 1e-6;
+}
+
+static double cpu_ms(void)
 {
 	struct rusage ru;
 
 	getrusage(RUSAGE_SELF, &ru);
-	fprintf(stderr, "%d %s, %.2f ms each, peak RSS %ld MiB\n", n, what, ms / n,
-		ru.ru_maxrss / 1024);
+	return (seconds(ru.ru_utime) + seconds(ru.ru_stime)) * 1e3;
+}
+
+static void report(const char *what, int n, double wall, double cpu)
+{
+	struct rusage ru;
+
+	getrusage(RUSAGE_SELF, &ru);
+	fprintf(stderr, "%d %s, each %.2f ms and %.2f ms of CPU, peak RSS %ld MiB\n", n, what,
+		wall / n, cpu / n, ru.ru_maxrss / 1024);
 }
 
 static void logits(struct bert *b, const struct held_batch *batches, int n, int repeat)
 {
 	int width = bert_get_config(b)->num_labels;
 	struct errinfo ei;
-	double start = now_ms();
+	double start = now_ms(), cpu = cpu_ms();
 
 	for (int i = 0; i < n * repeat; i++) {
 		const struct bert_batch *batch = &batches[i % n].b;
@@ -156,13 +169,13 @@ static void logits(struct bert *b, const struct held_batch *batches, int n, int 
 			printf("]\n");
 		free(out);
 	}
-	report("batches", n * repeat, now_ms() - start);
+	report("batches", n * repeat, now_ms() - start, cpu_ms() - cpu);
 }
 
 static void steps(struct bert *b, const struct held_batch *batches, int n, const struct options *o)
 {
 	struct errinfo ei;
-	double start = now_ms(), loss, norm;
+	double start = now_ms(), cpu = cpu_ms(), loss, norm;
 
 	for (int i = 0; i < n * o->repeat; i++) {
 		const struct held_batch *h = &batches[i % n];
@@ -174,7 +187,7 @@ static void steps(struct bert *b, const struct held_batch *batches, int n, const
 		printf("{\"step\": %d, \"loss\": %.9g, \"grad_norm\": %.9g, \"ms\": %.2f}\n", i,
 		       loss, norm, now_ms() - before);
 	}
-	report("steps", n * o->repeat, now_ms() - start);
+	report("steps", n * o->repeat, now_ms() - start, cpu_ms() - cpu);
 }
 
 static void describe(const char *device)
