@@ -7,6 +7,7 @@ Prints one line a file and exits 1 where anything differs. FOLDER is ../shared/d
 
 import argparse
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -92,8 +93,10 @@ def compare_load(driver, path, frame):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", default="../shared/data", type=pathlib.Path)
-    parser.add_argument("--driver", default="build/tests/bench/data")
+    parser.add_argument("--driver", default=os.path.join(os.environ.get("BUILD", "build"), "tests/bench/data"))
     args = parser.parse_args()
+    if not args.folder.is_dir():
+        parser.error(f"{args.folder} is no folder; name one with CSV or JSONL files")
     paths = sorted(p for p in args.folder.iterdir() if p.suffix in (".csv", ".jsonl"))
     bad = 0
     for path in paths:
