@@ -1,5 +1,6 @@
 /* Schedules, orders and metrics beside transformers, torch and scikit-learn, and eight steps of
- * MiniLM beside transformers.Trainer; the numbers are those of train.json. */
+ * MiniLM beside transformers.Trainer and beside themselves after a cut; the numbers are those of
+ * train.json. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 
 #include "base/files.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "model/safetensors.h"
 #include "train/metrics.h"
@@ -343,72 +345,130 @@ static void compare_records(const json_t *records)
 	assert_int_equal(n_evals, 2);
 }
 
-/* MiniLM with the head, without dropout, from a directory made for it in dir. */
-static struct bert *open_minilm(const char *dir)
-{
-	struct bert_open_args open = { .dir = dir,
-				       .num_labels = LABELS,
-				       .labels = labels,
-				       .device = "cpu",
-				       .train = true,
-				       .dropout = 0 };
-	char *config = mem_printf("%s/config.json", dir);
-	struct bert *model = NULL;
-	struct errinfo ei = { "" };
-	enum err e = files_copy(MINILM "/config.json", config, &ei);
+/* One run in a folder of its own, and what it said. */
+struct fixture {
+	char dir[64]; /* the model to begin with, and the checkpoints */
+	double dropout;
+	struct examples splits[N_SPLITS];
+	struct train_args args;
+	struct tokenizer *tokenizer;
+	json_t *records;
+};
 
-	bert_set_threads(1);
-	if (e == OK)
-		e = write_weights(dir, &ei);
-	if (e == OK)
-		e = bert_open(&open, &model, &ei);
-	if (e != OK)
-		fail_msg("%s", ei.msg);
-	assert_int_equal(bert_n_initialised(model), 0);
-	free(config);
-	return model;
-}
-
-static void eight_steps_of_minilm_have_the_losses_of_the_trainer(void **state)
+static void fixture_init(struct fixture *f)
 {
 	const json_t *given = json_object_get(golden, "minilm");
 	const json_t *rows = json_object_get(given, "rows");
 	size_t n_train = (size_t)whole(given, "n_train");
-	struct examples splits[N_SPLITS] = {
-		[SPLIT_TRAIN] = read_examples(rows, 0, n_train),
-		[SPLIT_VALIDATION] = read_examples(rows, n_train, json_array_size(rows)),
-	};
-	struct trainer_result result = { 0 };
-	struct train_args args;
 	struct errinfo ei = { "" };
-	char dir[] = "/tmp/bertd-golden-XXXXXX";
-	json_t *records = json_array();
 
-	(void)state;
-	assert_non_null(mkdtemp(dir));
-	train_args_init(&args);
-	args.num_train_epochs = (double)whole(given, "epochs");
-	args.per_device_train_batch_size = whole(given, "batch");
-	args.logging_steps = 1;
-	args.save_strategy = STRATEGY_NO;
-	struct trainer_run run = { .model = open_minilm(dir),
-				   .splits = splits,
+	*f = (struct fixture){ .dir = "/tmp/bertd-golden-XXXXXX", .records = json_array() };
+	f->splits[SPLIT_TRAIN] = read_examples(rows, 0, n_train);
+	f->splits[SPLIT_VALIDATION] = read_examples(rows, n_train, json_array_size(rows));
+	train_args_init(&f->args);
+	f->args.num_train_epochs = (double)whole(given, "epochs");
+	f->args.per_device_train_batch_size = whole(given, "batch");
+	f->args.logging_steps = 1;
+	assert_non_null(mkdtemp(f->dir));
+	char *config = mem_printf("%s/config.json", f->dir);
+	if (files_copy(MINILM "/config.json", config, &ei) != OK ||
+	    write_weights(f->dir, &ei) != OK || tokenizer_open(MINILM, &f->tokenizer, &ei) != OK)
+		fail_msg("%s", ei.msg);
+	free(config);
+}
+
+static void fixture_clear(struct fixture *f)
+{
+	for (int s = 0; s < N_SPLITS; s++)
+		examples_clear(&f->splits[s]);
+	tokenizer_free(f->tokenizer);
+	json_decref(f->records);
+	assert_int_equal(files_remove(f->dir, NULL), OK);
+}
+
+static void fixture_run(struct fixture *f, const char *resume)
+{
+	struct bert_open_args open = { .dir = resume ? resume : f->dir,
+				       .num_labels = LABELS,
+				       .labels = labels,
+				       .device = "cpu",
+				       .train = true,
+				       .dropout = f->dropout };
+	struct trainer_run run = { .tokenizer = f->tokenizer,
+				   .splits = f->splits,
 				   .labels = labels,
 				   .num_labels = LABELS,
 				   .max_length = 16,
-				   .args = &args,
-				   .dir = dir,
-				   .hooks = { .ctx = records, .record = keep_record } };
-	if (trainer_run(&run, &result, &ei) != OK)
-		fail_msg("%s", ei.msg);
-	compare_records(records);
+				   .args = &f->args,
+				   .dir = f->dir,
+				   .resume = resume,
+				   .hooks = { .ctx = f->records, .record = keep_record } };
+	struct trainer_result result = { 0 };
+	struct errinfo ei = { "" };
+	enum err e = bert_open(&open, &run.model, &ei);
 
+	if (e == OK)
+		e = trainer_run(&run, &result, &ei);
+	if (e != OK)
+		fail_msg("%s", ei.msg);
+	assert_int_equal(bert_n_initialised(run.model), 0);
 	trainer_result_clear(&result);
 	bert_close(run.model);
-	for (int s = 0; s < N_SPLITS; s++)
-		examples_clear(&splits[s]);
-	json_decref(records);
-	assert_int_equal(files_remove(dir, NULL), OK);
+}
+
+static void eight_steps_of_minilm_have_the_losses_of_the_trainer(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	f.args.save_strategy = STRATEGY_NO;
+	fixture_run(&f, NULL);
+	compare_records(f.records);
+	fixture_clear(&f);
+}
+
+/* The parts of the log records that do not depend on the clock, as one text; the caller frees. */
+static char *log_text(const json_t *records)
+{
+	json_t *logs = json_array(), *pair;
+	size_t i;
+
+	json_array_foreach((json_t *)records, i, pair)
+		if (strcmp(json_string_value(json_array_get(pair, 0)), "log") == 0)
+			json_array_append(logs, json_array_get(pair, 1));
+	char *text = json_dumps(logs, JSON_COMPACT);
+	json_decref(logs);
+	return text;
+}
+
+static void minilm_with_dropout_continues_bit_for_bit(void **state)
+{
+	char whole_run[SHA256_HEX_SIZE], resumed[SHA256_HEX_SIZE];
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	f.dropout = 0.1;
+	f.args.seed = 7;
+	char *weights = mem_printf("%s/checkpoint-8/model.safetensors", f.dir);
+	char *middle = mem_printf("%s/checkpoint-4", f.dir);
+	fixture_run(&f, NULL);
+	char *all_logs = log_text(f.records);
+	assert_int_equal(hash_file(weights, whole_run, NULL), OK);
+	json_array_clear(f.records);
+	fixture_run(&f, middle);
+	char *last_logs = log_text(f.records);
+	assert_int_equal(hash_file(weights, resumed, NULL), OK);
+
+	assert_string_equal(resumed, whole_run);
+	assert_true(strlen(last_logs) > 100);
+	assert_string_equal(all_logs + strlen(all_logs) - strlen(last_logs) + 1, last_logs + 1);
+	free(all_logs);
+	free(last_logs);
+	free(weights);
+	free(middle);
+	fixture_clear(&f);
 }
 
 int main(void)
@@ -421,8 +481,10 @@ int main(void)
 		cmocka_unit_test(metrics_are_those_of_scikit_learn),
 		cmocka_unit_test(cross_entropy_is_that_of_torch),
 		cmocka_unit_test(eight_steps_of_minilm_have_the_losses_of_the_trainer),
+		cmocka_unit_test(minilm_with_dropout_continues_bit_for_bit),
 	};
 
+	bert_set_threads(1);
 	golden = json_load_file("tests/golden/train.json", 0, NULL);
 	int failed = golden ? cmocka_run_group_tests(tests, NULL, NULL) : 1;
 	json_decref(golden);
