@@ -112,6 +112,21 @@ static bool open_upload(struct exchange *ex)
 	return e == OK || refuse(ex, e, &ei);
 }
 
+/* Whether the end of the body can be found, and found by everybody at the same place (RFC
+ * 9112, 6.3). */
+static bool check_framing(struct exchange *ex)
+{
+	const char *coding = ex->rq.get_header(&ex->rq, "Transfer-Encoding");
+
+	if (!coding ||
+	    (strcasecmp(coding, "chunked") == 0 && !ex->rq.get_header(&ex->rq, "Content-Length")))
+		return true;
+	web_problem(&ex->rq, &ex->rs, 400, "framing",
+		    "Transfer-Encoding must be chunked, and without Content-Length");
+	ex->unframed = true;
+	return false;
+}
+
 /* All checks that need no body. false: rs holds the problem. */
 static bool check_head(struct exchange *ex)
 {
@@ -132,7 +147,8 @@ static bool check_head(struct exchange *ex)
 		return false;
 	}
 	ex->scratch = mem_alloc(size);
-	return web_check(ex->app, &ex->rq, &ex->rs, ex->scratch, size, &ex->route) &&
+	return check_framing(ex) &&
+	       web_check(ex->app, &ex->rq, &ex->rs, ex->scratch, size, &ex->route) &&
 	       check_length(ex) && open_upload(ex);
 }
 
@@ -146,7 +162,7 @@ bool exchange_begin(struct exchange *ex, const char *method)
 	ex->length = body_length(ex);
 	ex->refused = !check_head(ex);
 	return ex->refused && ex->length != 0 &&
-	       (ex->length > SWALLOW_BYTES || ex->rq.get_header(&ex->rq, "Expect"));
+	       (ex->unframed || ex->length > SWALLOW_BYTES || ex->rq.get_header(&ex->rq, "Expect"));
 }
 
 /* The body */

@@ -28,6 +28,7 @@ struct exchange {
 	struct upload *upload;
 	int64_t length;	 /* Content-Length; -1: chunked; 0: no body */
 	int64_t dropped; /* bytes */
+	bool unframed;	 /* where the body ends cannot be known */
 };
 
 /* Zeroes and keeps a copy of the target as it was sent. */

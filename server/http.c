@@ -47,8 +47,9 @@ struct visit {
 	struct exchange x; /* first: rq.transport is the visit */
 	struct http *http;
 	struct MHD_Connection *connection;
-	enum phase phase; /* from PHASE_WORK on under the lock, as are the next three */
+	enum phase phase; /* from PHASE_WORK on under the lock, as are the next ones */
 	bool suspended;
+	bool whole;	       /* counted in n_whole */
 	bool woken;	       /* the stream has news */
 	struct visit **behind; /* of http->streams: what points here; NULL: not in the list */
 	struct visit *next;
@@ -66,10 +67,13 @@ struct http {
 	pthread_cond_t changed; /* a count below went down */
 	pthread_cond_t ticks;	/* ended was set */
 	struct visit *streams;
-	int n_visits, n_inside, n_suspended;
-	bool draining; /* streams end, connections are not kept */
-	bool closed;   /* nothing of app is called any more */
-	bool ended;    /* the ticker leaves */
+	int n_visits;	 /* requests that have begun */
+	int n_whole;	 /* of these, such that were read to their end */
+	int n_inside;	 /* calls into app */
+	int n_suspended; /* connections */
+	bool draining;	 /* streams end, connections are not kept */
+	bool closed;	 /* nothing of app is called any more */
+	bool ended;	 /* the ticker leaves */
 };
 
 /* Gates and waiting */
@@ -351,6 +355,10 @@ static enum MHD_Result whole(struct visit *v)
 {
 	struct http *h = v->http;
 
+	pthread_mutex_lock(&h->lock);
+	v->whole = true;
+	h->n_whole++;
+	pthread_mutex_unlock(&h->lock);
 	if (!exchange_whole(&v->x))
 		return answer(v);
 	if (!enter(h)) {
@@ -441,10 +449,12 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
 		log_access(v, status, seconds, code != MHD_REQUEST_TERMINATED_COMPLETED_OK);
 		prometheus_observe(v->x.route, status, seconds);
 	}
+	bool was_whole = v->whole;
 	exchange_clear(&v->x);
 	free(v);
 	pthread_mutex_lock(&h->lock);
 	h->n_visits--;
+	h->n_whole -= was_whole;
 	pthread_cond_broadcast(&h->changed);
 	pthread_mutex_unlock(&h->lock);
 }
@@ -579,7 +589,7 @@ bool http_stop(struct http *h)
 		return false;
 	pool_close(h->pool);
 	pthread_mutex_lock(&h->lock);
-	wait_locked(h, &h->n_visits, LAST_SECONDS);
+	wait_locked(h, &h->n_whole, LAST_SECONDS);
 	bool nobody = h->n_suspended == 0;
 	h->ended = nobody;
 	pthread_cond_signal(&h->ticks);

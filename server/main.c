@@ -113,13 +113,16 @@ static enum err start_threads(struct daemon *d, struct errinfo *ei)
 
 static enum err announce(const struct daemon *d, struct errinfo *ei)
 {
+	struct errinfo why;
 	char port[16];
 	int n = snprintf(port, sizeof(port), "%d\n", http_port(d->http));
 	enum err e = OK;
 
 	if (d->config.port_file)
-		e = files_write(d->config.port_file, port, (size_t)n, ei);
-	if (e == OK)
+		e = files_write(d->config.port_file, port, (size_t)n, &why);
+	if (e != OK)
+		(void)err_set(ei, e, "port_file: %s", why.msg);
+	else
 		log_info("listening",
 			 "listen=%s port=%d device=%s libtorch=%s version=%s commit=%s",
 			 d->config.listen, http_port(d->http), log_q(d->app.device.name),

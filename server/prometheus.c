@@ -73,7 +73,7 @@ static void describe(struct buf *out, const char *name, const char *type, const 
 static void gauge(struct buf *out, const char *name, const char *help, double v)
 {
 	describe(out, name, "gauge", help);
-	buf_printf(out, "%s %.17g\n", name, v);
+	buf_printf(out, "%s %.15g\n", name, v);
 }
 
 /* A label's value, with what the format escapes. */

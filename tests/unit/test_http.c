@@ -406,6 +406,11 @@ static void hostile_requests_are_refused(void **state)
 		{ "GET /slow/%ff HTTP/1.1\r\n" CLOSE, "HTTP/1.1 400", "\"code\":\"path\"" },
 		{ "POST /echo HTTP/1.1\r\nContent-Length: 2\r\n" CLOSE "{}", "HTTP/1.1 415",
 		  "application/json" },
+		{ "POST /echo HTTP/1.1\r\nTransfer-Encoding: gzip\r\n" JSON "\r\nx", "HTTP/1.1 400",
+		  "\"code\":\"framing\"" },
+		{ "POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n" JSON
+		  "\r\n0\r\n\r\n",
+		  "HTTP/1.1 400", "\"code\":\"framing\"" },
 		{ "GET http://evil.example/hello HTTP/1.1\r\n" CLOSE, "HTTP/1.1 200",
 		  "\"path\":\"/hello\"" },
 		{ "GET http://evil.example HTTP/1.1\r\n" CLOSE, "HTTP/1.1 404", "no_route" },
@@ -899,6 +904,20 @@ static void tickets_may_be_finished_between_drain_and_stop(void **state)
 	close(fd);
 }
 
+static void stop_does_not_wait_for_half_a_request(void **state)
+{
+	int fd = dial();
+	(void)state;
+
+	send_text(fd, "POST /echo HTTP/1.1\r\n" JSON "Content-Length: 7\r\n\r\n{\"a");
+	assert_true(http_drain(http));
+	double began = clock_monotonic();
+	stop(NULL);
+	assert_true(clock_monotonic() - began < 1);
+	close(fd);
+	start(NULL);
+}
+
 static void drain_says_when_a_handler_does_not_end(void **state)
 {
 	int fd = dial();
@@ -962,6 +981,7 @@ int main(void)
 		TEST(drain_ends_streams_in_order),
 		TEST(drain_waits_for_requests_in_flight),
 		TEST(tickets_may_be_finished_between_drain_and_stop),
+		TEST(stop_does_not_wait_for_half_a_request),
 		TEST(drain_says_when_a_handler_does_not_end),
 		TEST(taken_address_is_an_error),
 	};
