@@ -7,6 +7,7 @@
 #include "base/json.h"
 
 #define STATE(member, kind_of) #member, kind_of, offsetof(struct trainer_state, member)
+#define OWN_POINTER	       "#/stateful_callbacks/bertd"
 #define MAX_COUNT	       1e15
 
 static const struct field state_fields[] = {
@@ -52,23 +53,47 @@ static json_t *checkpoint_or_null(int64_t step)
 	return step > 0 ? json_sprintf("checkpoint-%lld", (long long)step) : json_null();
 }
 
+static json_t *write_best(const struct trainer_state *s)
+{
+	return json_pack("{s:o, s:o, s:o}", "best_global_step", step_or_null(s->best_step),
+			 "best_metric", json_number(s->best_metric), "best_model_checkpoint",
+			 checkpoint_or_null(s->best_checkpoint));
+}
+
+static json_t *write_progress(const struct trainer_state *s, int64_t num_train_epochs)
+{
+	return json_pack("{s:f, s:I, s:I, s:I, s:f, s:O, s:{s:o}}", "epoch", s->epoch,
+			 "global_step", (json_int_t)s->global_step, "max_steps",
+			 (json_int_t)s->max_steps, "num_train_epochs", (json_int_t)num_train_epochs,
+			 "total_flos", s->total_flos, "log_history", s->log_history,
+			 "stateful_callbacks", "bertd", fields_write(state_fields, s));
+}
+
+static json_t *write_settings(const struct train_args *a)
+{
+	return json_pack("{s:I, s:I, s:I, s:I}", "logging_steps", (json_int_t)a->logging_steps,
+			 "eval_steps", (json_int_t)train_args_eval_steps(a), "save_steps",
+			 (json_int_t)a->save_steps, "train_batch_size",
+			 (json_int_t)a->per_device_train_batch_size);
+}
+
+/* What transformers writes about features that bertd does not have. */
+static json_t *write_rest(void)
+{
+	return json_pack("{s:b, s:b, s:b, s:i, s:n, s:n}", "is_hyper_param_search", 0,
+			 "is_local_process_zero", 1, "is_world_process_zero", 1,
+			 "num_input_tokens_seen", 0, "trial_name", "trial_params");
+}
+
 json_t *trainer_state_write(const struct trainer_state *s, const struct train_args *a,
 			    int64_t num_train_epochs)
 {
-	return json_pack(
-		"{s:o, s:o, s:o, s:f, s:I, s:I, s:b, s:b, s:b, s:O, s:I, s:I, s:I, s:i, s:I, s:{}, "
-		"s:f, s:I, s:n, s:n, s:o}",
-		"best_global_step", step_or_null(s->best_step), "best_metric",
-		json_number(s->best_metric), "best_model_checkpoint",
-		checkpoint_or_null(s->best_checkpoint), "epoch", s->epoch, "eval_steps",
-		(json_int_t)train_args_eval_steps(a), "global_step", (json_int_t)s->global_step,
-		"is_hyper_param_search", 0, "is_local_process_zero", 1, "is_world_process_zero", 1,
-		"log_history", s->log_history, "logging_steps", (json_int_t)a->logging_steps,
-		"max_steps", (json_int_t)s->max_steps, "num_train_epochs",
-		(json_int_t)num_train_epochs, "num_input_tokens_seen", 0, "save_steps",
-		(json_int_t)a->save_steps, "stateful_callbacks", "total_flos", s->total_flos,
-		"train_batch_size", (json_int_t)a->per_device_train_batch_size, "trial_name",
-		"trial_params", "bertd", fields_write(state_fields, s));
+	json_t *object = write_progress(s, num_train_epochs);
+
+	json_object_update_new(object, write_best(s));
+	json_object_update_new(object, write_settings(a));
+	json_object_update_new(object, write_rest());
+	return object;
 }
 
 /* What no single bound says. */
@@ -88,7 +113,8 @@ enum err trainer_state_read(const json_t *object, struct trainer_state *s, struc
 	struct faults faults = { 0 };
 	enum err e = OK;
 
-	if (!fields_read(state_fields, json_object_get(object, "bertd"), "#/bertd", s, &faults)) {
+	const json_t *own = json_object_get(json_object_get(object, "stateful_callbacks"), "bertd");
+	if (!fields_read(state_fields, own, OWN_POINTER, s, &faults)) {
 		const json_t *first = json_array_get(faults.list, 0);
 		e = err_set(ei, ERR_INVALID, "%s %s",
 			    json_string_value(json_object_get(first, "pointer")),

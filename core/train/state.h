@@ -1,6 +1,7 @@
 /* The state of a training run: all that a checkpoint must hold beside the weights and the
  * optimizer, so that the run goes on as if it had not been cut. Written as the Trainer's
- * trainer_state.json with one object more, "bertd". */
+ * trainer_state.json, which transformers.TrainerState.load_from_json reads, with what is ours as
+ * one more of its "stateful_callbacks". */
 #ifndef BERTD_TRAIN_STATE_H
 #define BERTD_TRAIN_STATE_H
 

@@ -371,9 +371,9 @@ static void a_damaged_state_is_refused_with_its_member(void **state)
 
 	assert_int_equal(fixture_run(f), OK);
 	fixture_write(path, "trainer_state.json",
-		      "{\"log_history\": [], \"bertd\": {\"todo\": 64}}");
+		      "{\"log_history\": [], \"stateful_callbacks\": {\"bertd\": {\"todo\": 64}}}");
 	assert_int_equal(fixture_run_from(f, path), ERR_INVALID);
-	assert_non_null(strstr(f->ei.msg, "#/bertd/todo"));
+	assert_non_null(strstr(f->ei.msg, "bertd/todo must be at least 0"));
 	free(path);
 }
 
