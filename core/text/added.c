@@ -35,7 +35,7 @@ static struct added_token *new_token(struct added *a)
 	return &a->tokens[a->n++];
 }
 
-enum err added_put(struct added *a, struct vocab *v, const struct added_token *token,
+enum err added_put(struct added *a, const struct vocab *v, const struct added_token *token,
 		   struct errinfo *ei)
 {
 	struct added_token t = *token;
@@ -58,8 +58,6 @@ enum err added_put(struct added *a, struct vocab *v, const struct added_token *t
 		return err_set(ei, ERR_INVALID, "more than %d added tokens", ADDED_MAX);
 	t.content = mem_strdup(token->content);
 	*new_token(a) = t;
-	if (!t.in_model)
-		vocab_put(v, t.id, t.content, strlen(t.content));
 	return OK;
 }
 

@@ -42,9 +42,8 @@ struct added {
 };
 
 /* Adds a token (content is copied) as tokenizers' add_tokens: one that is there gets the new flags,
- * one of the vocabulary its id, any other the next free id, which vocab then holds as well.
- * ERR_INVALID when there are too many. */
-enum err added_put(struct added *a, struct vocab *v, const struct added_token *token,
+ * one of the vocabulary its id, any other the next free id. ERR_INVALID when there are too many. */
+enum err added_put(struct added *a, const struct vocab *v, const struct added_token *token,
 		   struct errinfo *ei) MUST_USE;
 const struct added_token *added_find(const struct added *a, const char *content);
 

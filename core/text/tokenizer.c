@@ -179,12 +179,12 @@ void encoding_clear(struct encoding *enc)
 
 int tokenizer_vocab_size(const struct tokenizer *t)
 {
-	return t->vocab.n_ids;
+	return t->n_names;
 }
 
 const char *tokenizer_token(const struct tokenizer *t, int32_t id)
 {
-	return id < 0 || id >= t->vocab.n_ids ? NULL : t->vocab.tokens[id];
+	return id < 0 || id >= t->n_names ? NULL : t->names[id];
 }
 
 int tokenizer_model_max_length(const struct tokenizer *t)
@@ -203,6 +203,7 @@ void tokenizer_free(struct tokenizer *t)
 		return;
 	vocab_clear(&t->vocab);
 	added_clear(&t->added);
+	free(t->names);
 	for (int i = 0; i < N_ROLES; i++)
 		free(t->roles[i]);
 	free(t);

@@ -357,6 +357,20 @@ static int32_t id_of(const struct tokenizer *t, enum tokenizer_role role)
 	return token ? token->id : content ? vocab_id(&t->vocab, content) : -1;
 }
 
+/* An added token hides one of the vocabulary that has the same id. */
+static void name_ids(struct tokenizer *t)
+{
+	t->n_names = t->vocab.n_ids;
+	for (int i = 0; i < t->added.n; i++)
+		if (t->added.tokens[i].id >= t->n_names)
+			t->n_names = t->added.tokens[i].id + 1;
+	t->names = mem_zalloc((size_t)t->n_names, sizeof *t->names);
+	for (int i = 0; i < t->vocab.n_ids; i++)
+		t->names[i] = t->vocab.tokens[i];
+	for (int i = 0; i < t->added.n; i++)
+		t->names[t->added.tokens[i].id] = t->added.tokens[i].content;
+}
+
 static enum err finish(struct tokenizer *t, struct errinfo *ei)
 {
 	struct normalizer *nz = &t->normalizer;
@@ -364,6 +378,7 @@ static enum err finish(struct tokenizer *t, struct errinfo *ei)
 	nz->strip_accents = t->strip_accents < 0 ? nz->lowercase : t->strip_accents;
 	normalizer_prepare(nz);
 	added_index(&t->added, nz);
+	name_ids(t);
 	t->cls = id_of(t, ROLE_CLS);
 	t->sep = id_of(t, ROLE_SEP);
 	t->pad = id_of(t, ROLE_PAD);

@@ -34,6 +34,9 @@ struct tokenizer {
 	struct normalizer normalizer;
 	int strip_accents; /* as written: 0, 1, or -1 for null, which follows lowercase */
 	struct added added;
+	const char **
+		names; /* (n_names): the token of each id, borrowed from added and vocab, or NULL */
+	int n_names;
 	char *roles[N_ROLES]; /* the tokens' contents, owned, or NULL */
 	int32_t cls, sep, pad;
 	int model_max_length;

@@ -15,44 +15,23 @@ static json_t *strip_accents_json(const struct tokenizer *t)
 	return t->strip_accents < 0 ? json_null() : json_boolean(t->strip_accents);
 }
 
-/* Whether each id below n_ids is a token of the model. To be freed. */
-static bool *model_ids(const struct tokenizer *t)
-{
-	bool *in = mem_zalloc((size_t)t->vocab.n_ids + 1, sizeof *in);
-
-	for (int i = 0; i < t->vocab.n_ids; i++)
-		in[i] = t->vocab.tokens[i] != NULL;
-	for (int i = 0; i < t->added.n; i++)
-		if (!t->added.tokens[i].in_model)
-			in[t->added.tokens[i].id] = false;
-	return in;
-}
-
 /* One token a line. An id without a token gets the line of the last one, whose last line is the one
  * that counts. */
-static void print_vocab_txt(const struct tokenizer *t, struct buf *out)
+static void print_vocab_txt(const struct vocab *v, struct buf *out)
 {
-	bool *in = model_ids(t);
-	int last = t->vocab.n_ids - 1;
-
-	while (last > 0 && !in[last])
-		last--;
-	for (int i = 0; i <= last; i++) {
-		buf_puts(out, t->vocab.tokens[in[i] ? i : last]);
+	for (int i = 0; i < v->n_ids; i++) {
+		buf_puts(out, v->tokens[i] ? v->tokens[i] : v->tokens[v->n_ids - 1]);
 		buf_putc(out, '\n');
 	}
-	free(in);
 }
 
-static json_t *vocab_json(const struct tokenizer *t)
+static json_t *vocab_json(const struct vocab *v)
 {
-	bool *in = model_ids(t);
 	json_t *vocab = json_object();
 
-	for (int i = 0; i < t->vocab.n_ids; i++)
-		if (in[i])
-			json_object_set_new(vocab, t->vocab.tokens[i], json_integer(i));
-	free(in);
+	for (int i = 0; i < v->n_ids; i++)
+		if (v->tokens[i])
+			json_object_set_new(vocab, v->tokens[i], json_integer(i));
 	return vocab;
 }
 
@@ -119,7 +98,7 @@ static json_t *fast_json(const struct tokenizer *t)
 			 "type", "WordPiece", "prefix", v->prefix, "cleanup", 1, "model", "type",
 			 "WordPiece", "unk_token", v->unk_token, "continuing_subword_prefix",
 			 v->prefix, "max_input_chars_per_word", v->max_chars, "vocab",
-			 vocab_json(t));
+			 vocab_json(v));
 }
 
 /* with_nulls: a role without a token is null, so that a reader does not fall back to its own
@@ -188,7 +167,7 @@ enum err tokenizer_save(const struct tokenizer *t, const char *dir, struct errin
 	struct buf text = { 0 };
 	enum err e;
 
-	print_vocab_txt(t, &text);
+	print_vocab_txt(&t->vocab, &text);
 	e = write_file(dir, "vocab.txt", &text, ei);
 	buf_clear(&text);
 	if (e != OK || (e = write_json(dir, "tokenizer.json", fast_json(t), ei)) != OK ||

@@ -1,13 +1,14 @@
 /* Where libutf8proc 2.8 (Unicode 15.0) and the reference tokenizer disagree about a code point.
  *
- * Written by tests/golden/make_unicode.py from tokenizers 0.23.3, whose crates know other versions of Unicode:
- * 8.0 for categories, 9.0 for decomposition and combining classes, the newest for white space, lower case and \w.
- * Included by unicode.c only. */
+ * Written by tests/golden/make_unicode.py from tokenizers 0.23.3, whose crates know other versions
+ * of Unicode: 8.0 for categories, 9.0 for decomposition and combining classes, the newest for white
+ * space, lower case and \w. Included by unicode.c only. */
 #ifndef BERTD_TEXT_UNICODE_DIFFERENCES_H
 #define BERTD_TEXT_UNICODE_DIFFERENCES_H
 
-/* FNV-1a, 64 bits, over every code point but the surrogates in order: its enum uni_flag as two bytes little-endian, its
- * lower case and its canonical decomposition as UTF-8, all by the reference. */
+/* FNV-1a, 64 bits, over every code point but the surrogates in order: its enum uni_flag as two
+ * bytes little-endian, its lower case and its canonical decomposition as UTF-8, all by the
+ * reference. */
 #define UNICODE_DIGEST 0xD69280AEEFFE1385ULL
 
 /* The flags in flip are the other way round than utf8proc says. */
@@ -200,15 +201,9 @@ static const struct {
 	uint32_t first, last;
 	int32_t delta;
 } unicode_lowers[] = {
-	{ 0x01C89, 0x01C89, 1 },
-	{ 0x0A7CB, 0x0A7CB, -42343 },
-	{ 0x0A7CC, 0x0A7CC, 1 },
-	{ 0x0A7CE, 0x0A7CE, 1 },
-	{ 0x0A7D2, 0x0A7D2, 1 },
-	{ 0x0A7D4, 0x0A7D4, 1 },
-	{ 0x0A7DA, 0x0A7DA, 1 },
-	{ 0x0A7DC, 0x0A7DC, -42561 },
-	{ 0x10D50, 0x10D65, 32 },
+	{ 0x01C89, 0x01C89, 1 },  { 0x0A7CB, 0x0A7CB, -42343 }, { 0x0A7CC, 0x0A7CC, 1 },
+	{ 0x0A7CE, 0x0A7CE, 1 },  { 0x0A7D2, 0x0A7D2, 1 },	{ 0x0A7D4, 0x0A7D4, 1 },
+	{ 0x0A7DA, 0x0A7DA, 1 },  { 0x0A7DC, 0x0A7DC, -42561 }, { 0x10D50, 0x10D65, 32 },
 	{ 0x16EA0, 0x16EB8, 27 },
 };
 

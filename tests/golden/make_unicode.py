@@ -8,6 +8,7 @@ code points is asked from the library itself, not from those crates' tables.
     .deps/venv/bin/python tests/golden/make_unicode.py [OUTPUT]
 """
 import ctypes
+import subprocess
 import sys
 from ctypes.util import find_library
 
@@ -184,3 +185,4 @@ static const struct {
     for a, b, v in rows(lowers):
         o.write(f"\t{{ 0x{a:05X}, 0x{b:05X}, {v} }},\n")
     o.write("};\n\n#endif\n")
+subprocess.run(["clang-format", "-i", OUT], check=True)
