@@ -35,7 +35,7 @@ static bool has_room(struct app *app)
 
 static bool has_worker(struct app *app)
 {
-	return worker_alive(app->worker);
+	return app->worker && worker_alive(app->worker);
 }
 
 static const struct {
