@@ -42,9 +42,12 @@ static void fault(struct loading *l, const char *pointer, const char *words)
 }
 
 /* Faults the wanted columns that the file lacks, naming those that it has. */
-static bool columns_are_there(const struct table *t, const char *const *wanted,
+static bool columns_are_there(const struct table *t, const char *const *wanted, enum split s,
 			      struct row_faults *rf)
 {
+	static const char *const members[] = { [TEXT] = "#/dataset/text_column",
+					       [LABEL] = "#/dataset/label_column",
+					       [PAIR] = "#/dataset/text_pair_column" };
 	bool ok = true;
 
 	for (int w = 0; w < t->n_wanted; w++) {
@@ -55,11 +58,12 @@ static bool columns_are_there(const struct table *t, const char *const *wanted,
 			buf_printf(&list, "%s%s", i ? ", " : "",
 				   EXCERPT(t->columns[i], strlen(t->columns[i])));
 		const char *near = nearest_name(t->columns, t->n_columns, wanted[w]);
-		row_faults_add(rf, "there is no column %s; the columns are %s%s%s%s%s",
-			       EXCERPT(wanted[w], strlen(wanted[w])),
-			       list.data ? list.data : "none", t->n_columns > 12 ? " and more" : "",
-			       near ? "; did you mean " : "",
-			       near ? EXCERPT(near, strlen(near)) : "", near ? "?" : "");
+		row_faults_add_at(
+			rf, members[w], "the %s file has no column %s; its columns are %s%s%s%s%s",
+			split_names[s], EXCERPT(wanted[w], strlen(wanted[w])),
+			list.data ? list.data : "none", t->n_columns > 12 ? " and more" : "",
+			near ? "; did you mean " : "", near ? EXCERPT(near, strlen(near)) : "",
+			near ? "?" : "");
 		buf_clear(&list);
 		ok = false;
 	}
@@ -75,16 +79,19 @@ static bool takes_all(const struct split_spec *split)
 static bool can_pick(const struct split_spec *split, int64_t n_rows, struct row_faults *rf)
 {
 	int64_t n = split->sample >= 0 ? split->sample : n_rows;
+	char at[FIELDS_POINTER_SIZE];
 
 	if (n_rows == 0)
 		row_faults_add(rf, "the file has no rows");
 	else if (split->sample > n_rows)
-		row_faults_add(rf, "sample asks for %" PRId64 " rows, the file has %" PRId64,
-			       split->sample, n_rows);
+		row_faults_add_at(rf, fields_pointer(rf->pointer, "sample", at),
+				  "asks for %" PRId64 " rows, the file has %" PRId64, split->sample,
+				  n_rows);
 	else if (split->first >= n || split->last > n ||
 		 (split->last >= 0 && split->last <= split->first))
-		row_faults_add(rf, "rows asks for [%" PRId64 ", %" PRId64 ") of %" PRId64 " rows",
-			       split->first, split->last < 0 ? n : split->last, n);
+		row_faults_add_at(rf, fields_pointer(rf->pointer, "rows", at),
+				  "asks for [%" PRId64 ", %" PRId64 ") of %" PRId64 " rows",
+				  split->first, split->last < 0 ? n : split->last, n);
 	else
 		return true;
 	return false;
@@ -236,7 +243,7 @@ static enum err read_split(struct loading *l, enum split s, int fd, struct row_f
 	bool broken = rf->n > 0;
 
 	/* Which rows a choice hits is known only where the whole file could be read. */
-	if (e == OK && (t.n_columns > 0 || !broken) && columns_are_there(&t, wanted, rf) &&
+	if (e == OK && (t.n_columns > 0 || !broken) && columns_are_there(&t, wanted, s, rf) &&
 	    !(broken && (t.n_rows == 0 || !takes_all(split))) && can_pick(split, t.n_rows, rf))
 		take_rows(l, s, &t, rf);
 	table_clear(&t);

@@ -7,17 +7,32 @@
 
 #define ELLIPSIS "\xe2\x80\xa6"
 
-void row_faults_add(struct row_faults *rf, const char *fmt, ...)
+static void add(struct row_faults *rf, const char *pointer, const char *fmt, va_list ap)
 {
 	struct errinfo words;
-	va_list ap;
 
 	if (rf->n++ >= ROW_FAULTS_KEPT)
 		return;
-	va_start(ap, fmt);
 	vsnprintf(words.msg, sizeof(words.msg), fmt, ap);
+	faults_add(rf->faults, pointer, "%s", words.msg);
+}
+
+void row_faults_add(struct row_faults *rf, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add(rf, rf->pointer, fmt, ap);
 	va_end(ap);
-	faults_add(rf->faults, rf->pointer, "%s", words.msg);
+}
+
+void row_faults_add_at(struct row_faults *rf, const char *pointer, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add(rf, pointer, fmt, ap);
+	va_end(ap);
 }
 
 void row_faults_end(struct row_faults *rf)

@@ -17,6 +17,9 @@ struct row_faults {
 };
 
 void row_faults_add(struct row_faults *rf, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* As row_faults_add, at a pointer of its own: the member of the request that is to blame. */
+void row_faults_add_at(struct row_faults *rf, const char *pointer, const char *fmt, ...)
+	PRINTF_LIKE(3, 4);
 /* Adds "… and N more faults" where some were not kept. */
 void row_faults_end(struct row_faults *rf);
 

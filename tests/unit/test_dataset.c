@@ -285,14 +285,14 @@ static void files_that_cannot_be_used_are_faults_of_their_split(void **state)
 		  "without brackets and commas around them;" },
 		{ JUST_TRAIN,
 		  { { "t", "sentence,lable\na,x\n" } },
-		  "train: there is no column \"text\"; the columns are \"sentence\", \"lable\";"
-		  "train: there is no column \"label\"; the columns are \"sentence\", \"lable\"; "
-		  "did "
-		  "you mean \"lable\"?;" },
+		  "text_column: the train file has no column \"text\"; its columns are "
+		  "\"sentence\", \"lable\";"
+		  "label_column: the train file has no column \"label\"; its columns are "
+		  "\"sentence\", \"lable\"; did you mean \"lable\"?;" },
 		{ JUST_TRAIN,
 		  { { "t", "{}\n{}" } },
-		  "train: there is no column \"text\"; the columns are none;"
-		  "train: there is no column \"label\"; the columns are none;" },
+		  "text_column: the train file has no column \"text\"; its columns are none;"
+		  "label_column: the train file has no column \"label\"; its columns are none;" },
 		{ JUST_TRAIN,
 		  { { "t", "text,label,text\na,x,b\na,y,b\n" } },
 		  "train: the header names the column \"text\" 2 times;" },
@@ -341,13 +341,13 @@ static void samples_and_rows_are_picked_in_order(void **state)
 		  "validation 10:8/0 3:1/1 7:5/1 2:0/0" },
 		{ "{\"train\": {\"file\": \"t\", \"sample\": 11}}",
 		  { { "t", TEN_ROWS } },
-		  "train: sample asks for 11 rows, the file has 10;" },
+		  "train/sample: asks for 11 rows, the file has 10;" },
 		{ "{\"train\": {\"file\": \"t\", \"sample\": 5, \"rows\": [2, 6]}}",
 		  { { "t", TEN_ROWS } },
-		  "train: rows asks for [2, 6) of 5 rows;" },
+		  "train/rows: asks for [2, 6) of 5 rows;" },
 		{ "{\"train\": {\"file\": \"t\", \"rows\": [10, null]}}",
 		  { { "t", TEN_ROWS } },
-		  "train: rows asks for [10, 10) of 10 rows;" },
+		  "train/rows: asks for [10, 10) of 10 rows;" },
 		{ "{\"train\": {\"file\": \"t\", \"rows\": [0, 2]}, \"validation_split\": 0.6}",
 		  { { "t", TEN_ROWS } },
 		  "validation_split: leaves no training rows;" },
