@@ -108,7 +108,9 @@ static bool read_parts(const struct body *b, struct job_spec *out, struct faults
 	const json_t *asked = json_object_get(b->dataset, "validation");
 	bool has_validation =
 		!b->dataset || (asked && !json_is_null(asked)) || out->dataset.validation_split > 0;
-	return train_args_read(b->args, "#/args", has_validation, &out->args, faults) && ok;
+	ok &= train_args_read(b->args, "#/args", has_validation, &out->args, faults);
+	out->dataset.seed = out->args.seed; /* one seed decides everything that is drawn */
+	return ok;
 }
 
 bool job_spec_read(const json_t *body, struct job_spec *out, struct faults *faults)

@@ -71,15 +71,17 @@ static void what_is_written_reads_back_the_same(void **state)
 {
 	struct faults faults = { 0 };
 	struct job_spec s, again;
-	json_t *body = parse("{\"model\": \"tiny\", \"max_length\": 32, \"name\": \"imdb-1\","
-			     "\"metadata\": {\"team\": \"x\"}, \"args\": {\"learning_rate\": 1e-4},"
-			     "\"dataset\": {\"train\": {\"file\": \"a.csv\", \"sample\": 5},"
-			     " \"validation\": \"b.csv\", \"labels\": [\"no\", \"yes\"]}}");
+	json_t *body = parse(
+		"{\"model\": \"tiny\", \"max_length\": 32, \"name\": \"imdb-1\","
+		"\"metadata\": {\"team\": \"x\"}, \"args\": {\"learning_rate\": 1e-4, \"seed\": 7},"
+		"\"dataset\": {\"train\": {\"file\": \"a.csv\", \"sample\": 5},"
+		" \"validation\": \"b.csv\", \"labels\": [\"no\", \"yes\"]}}");
 
 	(void)state;
 	assert_true(job_spec_read(body, &s, &faults));
 	json_t *first = job_spec_write(&s);
 	assert_true(job_spec_read(first, &again, &faults));
+	assert_int_equal(again.dataset.seed, 7); /* of the validation_split, too */
 	json_t *second = job_spec_write(&again);
 	assert_true(json_equal(first, second));
 	assert_string_equal(json_string_value(json_object_get(second, "name")), "imdb-1");
