@@ -223,7 +223,10 @@ enum err files_open_beneath(const char *root, const char *relative, int *fd, str
 		if (saved == EXDEV || saved == ELOOP)
 			return err_set(ei, ERR_INVALID,
 				       "the path \"%s\" leads out of its root folder", relative);
-		return err_errno(ei, "cannot open \"%s\"", relative);
+		enum err e = err_errno(ei, "cannot open \"%s\"", relative);
+		/* What the path itself is to blame for. */
+		bool path = saved == ENOTDIR || saved == ENAMETOOLONG || saved == EACCES;
+		return path ? ERR_INVALID : e;
 	}
 	if (fstat((int)got, &st) != 0 || !S_ISREG(st.st_mode)) {
 		close((int)got);

@@ -36,8 +36,8 @@ enum err files_sync(const char *path, struct errinfo *ei) MUST_USE;
 
 /* Opens root/relative for reading, and nothing outside root: no "..", no absolute path, no link
  * that leads out (openat2 RESOLVE_BENEATH). Returns a descriptor in *fd. ERR_INVALID when the path
- * would leave, ERR_NOT_FOUND, ERR_IO; ERR_INVALID too when it is not a regular file. The message
- * does not hold root. */
+ * would leave, is too long, runs through a file, may not be read or is not a regular file;
+ * ERR_NOT_FOUND, ERR_IO. The message does not hold root. */
 enum err files_open_beneath(const char *root, const char *relative, int *fd,
 			    struct errinfo *ei) MUST_USE;
 

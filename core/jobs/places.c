@@ -245,11 +245,7 @@ static enum err open_in_root(const char *root, const char *file, int *fd, struct
 		return err_set(ei, ERR_INVALID,
 			       "this server reads no files of its own: upload the data with "
 			       "POST /datasets and name the id");
-	enum err e = files_open_beneath(root, file, fd, ei);
-	/* What the path itself is to blame for; errno is that of the open. */
-	if (e == ERR_IO && (errno == ENOTDIR || errno == ENAMETOOLONG || errno == EACCES))
-		return ERR_INVALID;
-	return e;
+	return files_open_beneath(root, file, fd, ei);
 }
 
 enum err places_open_file(void *ctx, const char *file, int *fd, struct errinfo *ei)
