@@ -45,6 +45,8 @@ static enum err probe(const struct web_upload *up, struct dataset_row *row, stru
 	row->format = mem_strdup(format_of(fd));
 	enum err e = dataset_probe(fd, &dataset_default_limits, &row->rows, &names, faults, ei);
 	close(fd);
+	if (e == OK && row->rows == 0 && !faults_any(faults))
+		faults_add(faults, "#", "holds no rows");
 	if (e == OK) {
 		json_print(names, &columns);
 		row->columns = buf_take(&columns);

@@ -198,7 +198,8 @@ class Daemon:
             body = json.dumps(body).encode()
             headers.setdefault("Content-Type", "application/json")
         with contextlib.closing(self.connect()) as c:
-            c.request(method, path, body, headers)
+            with contextlib.suppress(BrokenPipeError):  # refused before the whole body was sent
+                c.request(method, path, body, headers)
             r = c.getresponse()
             return Answer(r.status, r.headers, r.read())
 

@@ -68,7 +68,7 @@ def job_cases(ds):
         ("text_pair_column unknown", 422, "#/dataset/text_pair_column", {("dataset", "text_pair_column"): "pair"}),
         ("label_column unknown", 422, "#/dataset/label_column", {("dataset", "label_column"): "class"}),
         ("labels one", 422, "#/dataset/labels", {("dataset", "labels"): ["negative"]}),
-        ("labels twice the same", 422, "#/dataset/labels", {("dataset", "labels"): ["a", "a"]}),
+        ("labels twice the same", 422, "#/dataset/labels/1", {("dataset", "labels"): ["a", "a"]}),
         ("labels with a number", 422, "#/dataset/labels/1", {("dataset", "labels"): ["negative", 1]}),
         ("labels with an empty name", 422, "#/dataset/labels/1", {("dataset", "labels"): ["negative", ""]}),
         ("labels that the data lacks", 422, "#/dataset/train", {("dataset", "labels"): ["red", "blue"]}),
@@ -110,7 +110,7 @@ def job_cases(ds):
         "warmup_ratio": [-0.1, 1.5], "logging_steps": [0, -5, "each"], "eval_strategy": ["epochs", True],
         "save_strategy": ["best", 0], "eval_steps": [-1], "save_steps": [0], "save_total_limit": [-1, 0.5],
         "load_best_model_at_end": ["yes", 1], "metric_for_best_model": ["bleu", 3], "greater_is_better": ["no"],
-        "early_stopping_patience": [-1], "early_stopping_threshold": [-0.5], "seed": [-1, 1.5, 2**63], "bf16": ["true"],
+        "early_stopping_patience": [-1], "early_stopping_threshold": [-0.5], "seed": [-1, 1.5, 2**32], "bf16": ["true"],
         "fp16": [True], "learning_rte": [5e-5], "output_dir": ["/tmp"],
     }
     for name, values in numbers.items():
@@ -223,8 +223,8 @@ BAD_TABLES = [  # content, words that the fault must hold
     (b'{"text": "a", "label": "x"}\n\n{"label": "y"}\n', "line 3"),
     (b'{"text": "a", "label": {"x": 1}}\n{"text": "b", "label": "y"}\n', "line 1"),
     (b"text,label\na,0\nb,2\n", "label"),
-    (b"text,label\na,0\nb,-1\n", "line 3"),
-    (b"text,label\na,0.5\nb,1\n", "label"),
+    (b"text,label\na,0\nb,-1\n", "-1, 0"),
+    (b'{"text": "a", "label": 0.5}\n{"text": "b", "label": 1}\n', "line 1"),
 ]
 
 

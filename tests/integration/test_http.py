@@ -129,7 +129,7 @@ class Keys(DaemonTest):
         import pathlib
         import tempfile
         cls.keys = pathlib.Path(tempfile.mkstemp()[1])
-        cls.keys.write_text("# people\nann: 0123456789abcdef0123\nbob:fedcba9876543210fedc\n")
+        cls.keys.write_text("# people\nann:0123456789abcdef0123\nbob:fedcba9876543210fedc\n")
         cls.OPTIONS = {"api_keys_file": cls.keys}
         super().setUpClass()
 

@@ -8,18 +8,18 @@ from daemon import DaemonTest, csv_of, toy_rows
 class JobStory(DaemonTest):
     def test_upload_train_follow_classify_delete(self):
         d = self.daemon
-        job = d.toy_job(n=64, num_train_epochs=4)
+        job = d.toy_job(n=64, num_train_epochs=8)
         records = list(d.records(job))
         self.assertEqual([r["seq"] for r in records], list(range(1, len(records) + 1)))
         self.assertEqual([r["status"] for r in records if r["type"] == "status" and "newly_initialised" not in r],
                          ["queued", "preparing", "running", "succeeded"][: 3 + (records[-2]["type"] == "status")])
         self.assertEqual(records[-1]["type"], "done")
         logs = [r for r in records if r["type"] == "log"]
-        self.assertEqual([r["step"] for r in logs], list(range(1, 33)))
+        self.assertEqual([r["step"] for r in logs], list(range(1, 65)))
         for key in ("loss", "grad_norm", "learning_rate", "epoch"):
             self.assertIn(key, logs[0])
         evals = [r for r in records if r["type"] == "eval"]
-        self.assertEqual([r["epoch"] for r in evals], [1.0, 2.0, 3.0, 4.0])
+        self.assertEqual([r["epoch"] for r in evals], [float(e) for e in range(1, 9)])
         self.assertGreater(evals[-1]["eval_accuracy"], 0.9)
         self.assertIn("eval_f1", evals[0])
         train = [r for r in records if r["type"] == "train"]
@@ -29,9 +29,9 @@ class JobStory(DaemonTest):
 
         done = d.get(f"/jobs/{job}").json
         self.assertEqual(done["status"], "succeeded")
-        self.assertEqual(done["progress"]["step"], 32)
+        self.assertEqual(done["progress"]["step"], 64)
         checkpoints = d.get(f"/jobs/{job}/checkpoints").json["data"]
-        self.assertEqual([c["step"] for c in checkpoints], [8, 16, 24, 32])
+        self.assertEqual([c["step"] for c in checkpoints], list(range(8, 65, 8)))
 
         model = done["model_id"]
         answers = [d.post("/classify", {"model": name, "input": "this film was great and lovely"}).json
