@@ -1,6 +1,7 @@
 /* Batches: see batch.h. */
 #include "serve/batch.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 
 #include <math.h>
@@ -188,6 +189,9 @@ static int run_range(struct batch *b, int first, int n, struct bert *bert, int n
 	if (rc == ERR_DEVICE_MEMORY && n > 1)
 		return run_range(b, first, n / 2, bert, num_labels, forward) +
 		       run_range(b, first + n / 2, n - n / 2, bert, num_labels, forward);
+	if (rc != OK)
+		log_warn("forward_failed", "error=%s texts=%d tokens=%d reason=%s", err_name(rc), n,
+			 packed.n_tokens, log_q(ei.msg));
 	for (int i = 0; i < n; i++) {
 		const struct batch_slot *s = &b->slots[first + i];
 		if (rc == OK)

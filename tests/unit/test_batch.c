@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "serve/batch.h"
 #include "serve/models.h"
@@ -316,5 +317,6 @@ int main(void)
 		cmocka_unit_test_setup(logits_that_are_not_finite_fail_only_their_request,
 				       fake_reset),
 	};
+	log_set_level(LOG_ERROR);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
