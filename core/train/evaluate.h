@@ -1,4 +1,5 @@
-/* Evaluation of a labelled split, as trainer.evaluate() with the tutorial's compute_metrics, and more. */
+/* Evaluation of a labelled split, as trainer.evaluate() with the tutorial's compute_metrics, and
+ * more. */
 #ifndef BERTD_TRAIN_EVALUATE_H
 #define BERTD_TRAIN_EVALUATE_H
 
@@ -8,12 +9,14 @@
 #include "data/examples.h"
 #include "model/bert.h"
 
-/* Runs the split in batches of batch_size sequences. *metrics is a new object with eval_loss, eval_accuracy, eval_f1 (macro),
- * eval_precision and eval_recall (macro), eval_runtime, eval_samples_per_second, eval_steps_per_second, and
- * "per_class": [{"label", "precision", "recall", "f1", "support"}, …], "confusion_matrix": [[…], …] (row = true class).
- * go_on is asked before each batch; false gives ERR_CANCELLED. NULL: never stopped. */
-enum err evaluate(struct bert *b, const struct examples *x, int64_t batch_size, const char *const *labels, int num_labels,
-		  bool (*go_on)(void *ctx), void *ctx, json_t **metrics, struct errinfo *ei) MUST_USE;
+/* Runs the split in batches of batch_size sequences. *metrics is a new object with eval_loss,
+ * eval_accuracy, eval_f1 (macro), eval_precision and eval_recall (macro), eval_runtime,
+ * eval_samples_per_second, eval_steps_per_second, and "per_class": [{"label", "precision",
+ * "recall", "f1", "support"}, …], "confusion_matrix": [[…], …] (row = true class). go_on is asked
+ * before each batch; false gives ERR_CANCELLED. NULL: never stopped. */
+enum err evaluate(struct bert *b, const struct examples *x, int64_t batch_size,
+		  const char *const *labels, int num_labels, bool (*go_on)(void *ctx), void *ctx,
+		  json_t **metrics, struct errinfo *ei) MUST_USE;
 
 /* v to so many decimal digits, as the times and rates of the Trainer's records. Pure. */
 double evaluate_round(double v, int digits);

@@ -268,4 +268,38 @@ static inline double fixture_number(const struct fixture *f, const char *type, i
 	return json_number_value(json_object_get(found[i], member));
 }
 
+/* --- for cmocka --- */
+
+static inline int set_up(void **state)
+{
+	struct fixture *f = mem_zalloc(1, sizeof(*f));
+
+	fixture_init(f);
+	*state = f;
+	return 0;
+}
+
+static inline int tear_down(void **state)
+{
+	fixture_clear(*state);
+	free(*state);
+	return 0;
+}
+
+static inline bool has_checkpoint(const struct fixture *f, int64_t step)
+{
+	char *path = mem_printf("%s/checkpoint-%lld/model.safetensors", f->job, (long long)step);
+	bool there = files_exist(path);
+
+	free(path);
+	return there;
+}
+
+static inline void assert_trace(const struct fixture *f, const char *want)
+{
+	assert_string_equal(f->trace.data ? f->trace.data : "", want);
+}
+
+#define RUN(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
 #endif
