@@ -16,9 +16,9 @@
 struct classify_body {
 	char *model;
 	json_t *input;
-	int64_t top_k; /* 0: all labels */
-	int function_to_apply;
-	int64_t max_length; /* 0: what the model takes */
+	int64_t top_k;	       /* 0: all labels */
+	int function_to_apply; /* enum serve_function; -1: what the model asks for */
+	int64_t max_length;    /* 0: what the model takes */
 	bool truncation;
 };
 
@@ -31,7 +31,8 @@ static const struct field fields[] = {
 	{ "top_k", F_INT, offsetof(struct classify_body, top_k), 1, 1000000, .nullable = true,
 	  .help = "labels in scores, best first; null: all" },
 	{ "function_to_apply", F_ENUM, offsetof(struct classify_body, function_to_apply),
-	  .names = serve_functions, .help = "softmax, sigmoid or none" },
+	  .names = serve_functions,
+	  .help = "softmax, sigmoid or none; absent: what the model's config.json asks for" },
 	{ "max_length", F_INT, offsetof(struct classify_body, max_length), 2, 1000000,
 	  .nullable = true, .help = "tokens of a text, with specials" },
 	{ "truncation", F_BOOL, offsetof(struct classify_body, truncation),
@@ -44,7 +45,7 @@ struct pending {
 	struct web_later *later;
 	char *model; /* as the client named it */
 	int64_t top_k;
-	enum serve_function function;
+	int function; /* as function_to_apply */
 };
 
 static json_t *scores_json(const float *scores, char *const *labels, int n, int64_t top_k,
@@ -74,7 +75,9 @@ static json_t *text_json(const struct serve_request *srq, int index, const struc
 	int n = srq->num_labels, best = 0;
 	float *scores = mem_alloc((size_t)n * sizeof(*scores));
 
-	serve_scores(t->logits, n, p->function, scores);
+	enum serve_function f =
+		p->function < 0 ? srq->default_function : (enum serve_function)p->function;
+	serve_scores(t->logits, n, f, scores);
 	json_t *list = scores_json(scores, srq->labels, n, p->top_k ? p->top_k : n, &best);
 	json_t *o = json_pack("{s:i, s:s, s:f, s:o, s:i, s:b}", "index", index, "label",
 			      srq->labels[best], "score", (double)scores[best], "scores", list,
@@ -151,7 +154,7 @@ static void submit(struct app *app, const struct web_req *rq, struct web_res *rs
 
 	p->model = mem_strdup(place->id);
 	p->top_k = body->top_k;
-	p->function = (enum serve_function)body->function_to_apply;
+	p->function = body->function_to_apply;
 	p->later = web_later_start(rs);
 	srq->done = classified;
 	srq->ctx = p;
@@ -166,7 +169,7 @@ static void submit(struct app *app, const struct web_req *rq, struct web_res *rs
 
 void classify_create(struct app *app, const struct web_req *rq, struct web_res *rs)
 {
-	struct classify_body body = { .top_k = 1, .truncation = true };
+	struct classify_body body = { .top_k = 1, .function_to_apply = -1, .truncation = true };
 	struct faults faults = { 0 };
 	struct model_place place = { 0 };
 	struct text_input *texts = NULL;

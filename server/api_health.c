@@ -38,6 +38,11 @@ static bool has_worker(struct app *app)
 	return app->worker && worker_alive(app->worker);
 }
 
+static bool has_inference(struct app *app)
+{
+	return app->serve && serve_healthy(app->serve);
+}
+
 static const struct {
 	const char *name;
 	bool (*ok)(struct app *app);
@@ -47,6 +52,7 @@ static const struct {
 	{ "database", has_database, "the database cannot be written" },
 	{ "disk", has_room, "less than min_free_bytes is left on the disk" },
 	{ "worker", has_worker, "the worker thread or its device does not work" },
+	{ "inference", has_inference, "the device of the inference thread does not work" },
 };
 
 void readyz_get(struct app *app, const struct web_req *rq, struct web_res *rs)

@@ -27,7 +27,8 @@ struct daemon {
 	int lock_fd;
 };
 
-/* Before any thread starts, so that all of them inherit it: signals are for sigwait. */
+/* Before any thread starts, so that all of them inherit it: signals are for the main
+ * thread's wait. */
 static void take_signals(sigset_t *set)
 {
 	signal(SIGPIPE, SIG_IGN);
@@ -178,13 +179,28 @@ static void stop(struct daemon *d)
 		close(d->lock_fd);
 }
 
+/* Until a signal comes. A device that is lost for this process ends it instead: whoever supervises
+ * bertd starts it again, as for the worker's device. */
+static int wait_for_signal(const struct daemon *d, const sigset_t *signals)
+{
+	const struct timespec second = { .tv_sec = 1 };
+	int got;
+
+	while ((got = sigtimedwait(signals, NULL, &second)) < 0) {
+		if (!serve_healthy(d->app.serve)) {
+			log_error("device_lost", "device=%s", d->config.device);
+			_exit(WORKER_EXIT_DEVICE);
+		}
+	}
+	return got;
+}
+
 int main(int argc, char **argv)
 {
 	struct daemon d = { .lock_fd = -1 };
 	enum config_action action;
 	struct errinfo ei;
 	sigset_t signals;
-	int got;
 
 	take_signals(&signals);
 	if (config_load(argc, argv, environ, stdout, &d.config, &action, &ei) != OK) {
@@ -199,7 +215,7 @@ int main(int argc, char **argv)
 	if (e != OK) {
 		fprintf(stderr, "bertd: %s\n", ei.msg);
 	} else {
-		sigwait(&signals, &got);
+		int got = wait_for_signal(&d, &signals);
 		log_info("stopping", "signal=%s", sigabbrev_np(got));
 	}
 	stop(&d);

@@ -220,7 +220,7 @@ class Daemon:
         return answer.json["id"]
 
     def toy_job(self, n=64, **args):
-        """A job on the tiny model, with records at every step unless args say otherwise."""
+        """A job on the tiny model, 8 rows a step, with records at every step unless args say otherwise."""
         train = self.upload(csv_of(toy_rows(n)))
         validation = self.upload(csv_of(toy_rows(20, seed=1)))
         args = {"logging_steps": 1, "learning_rate": 1e-3, **args}

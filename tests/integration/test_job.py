@@ -8,7 +8,7 @@ from daemon import DaemonTest, csv_of, toy_rows
 class JobStory(DaemonTest):
     def test_upload_train_follow_classify_delete(self):
         d = self.daemon
-        job = d.toy_job(n=64, num_train_epochs=8)
+        job = d.toy_job(n=64, num_train_epochs=8, learning_rate=5e-3)
         records = list(d.records(job))
         self.assertEqual([r["seq"] for r in records], list(range(1, len(records) + 1)))
         self.assertEqual([r["status"] for r in records if r["type"] == "status" and "newly_initialised" not in r],
