@@ -155,7 +155,8 @@ void trie_build(struct trie *t, struct trie_key *keys, size_t n)
 	size_t n_empty = 0;
 
 	*t = (struct trie){ 0 };
-	qsort(keys, n, sizeof *keys, compare_keys);
+	if (n)
+		qsort(keys, n, sizeof *keys, compare_keys);
 	while (n_empty < n && keys[n_empty].len == 0)
 		n_empty++;
 	add_block(&b);
