@@ -63,8 +63,8 @@ def median(name, kind, member):
 COLUMNS = [("train_runtime (s)", "train", "train_runtime", 1), ("samples/s", "train", "train_samples_per_second", 1),
            ("whole run (s)", "resources", "seconds", 1), ("CPU (s)", "resources", "cpu_seconds", 1),
            ("peak RSS (MB)", "resources", "max_rss_bytes", 1e-6), ("last val. accuracy", "eval", "eval_accuracy", 1)]
-print(f"{'':20}{'bertd':>12}{'Trainer':>12}{'ratio':>8}")
+print(f"{'':20}{'bertd':>12}{'Trainer':>12}{'Trainer/bertd':>15}")
 for title, kind, member, unit in COLUMNS:
     ours, theirs = (median(name, kind, member) * unit for name in ("bertd", "trainer"))
-    print(f"{title:20}{ours:12.3f}{theirs:12.3f}{theirs / ours:8.2f}")
+    print(f"{title:20}{ours:12.3f}{theirs:12.3f}{theirs / ours:15.2f}")
 PY

@@ -16,6 +16,7 @@ from sklearn.metrics import accuracy_score, f1_score
 from transformers import (
     AutoModelForSequenceClassification,
     AutoTokenizer,
+    PrinterCallback,
     Trainer,
     TrainerCallback,
     TrainingArguments,
@@ -71,6 +72,7 @@ def main():
         model, TrainingArguments(options.out, report_to="none", use_cpu=True, disable_tqdm=True, **args),
         train_dataset=splits[0], eval_dataset=splits[1], processing_class=tokenizer, compute_metrics=compute_metrics,
         callbacks=[Print()])
+    trainer.remove_callback(PrinterCallback)
     loaded = time.monotonic()
     trainer.train()
     trainer.evaluate(splits[2])
