@@ -26,10 +26,11 @@
 #include "pool.h"
 #include "prometheus.h"
 
-#define POOL_THREADS	  2
+#define POOL_THREADS	  4
 #define POOL_QUEUE	  64
 #define TICK_SECONDS	  2	     /* suspended streams are asked again: heartbeats */
-#define DRAIN_SECONDS	  3	     /* http_drain waits for requests in flight */
+#define HALF_SECONDS	  1	     /* http_drain waits for requests that are still arriving */
+#define DRAIN_SECONDS	  2	     /* then for those that were read */
 #define LAST_SECONDS	  2	     /* and then for handlers; http_stop for the last answers */
 #define CONNECTION_MEMORY (64 << 10) /* headers and buffers of one connection */
 #define STREAM_BLOCK	  (16 << 10)
@@ -575,7 +576,8 @@ bool http_drain(struct http *h)
 	pthread_mutex_lock(&h->lock);
 	h->draining = true;
 	wake_streams_locked(h);
-	wait_locked(h, &h->n_visits, DRAIN_SECONDS);
+	wait_locked(h, &h->n_visits, HALF_SECONDS);
+	wait_locked(h, &h->n_whole, DRAIN_SECONDS);
 	h->closed = true;
 	wake_streams_locked(h);
 	bool idle = wait_locked(h, &h->n_inside, LAST_SECONDS);

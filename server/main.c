@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -50,6 +51,22 @@ static enum err check_folder(const char *option, const char *path, struct errinf
 	if (!S_ISDIR(st.st_mode))
 		return err_set(ei, ERR_INVALID, "%s: %s is not a folder", option, path);
 	return OK;
+}
+
+#define OTHER_FILES 256 /* descriptors beside those of connections */
+
+static void raise_file_limit(int64_t max_connections)
+{
+	rlim_t want = (rlim_t)max_connections + OTHER_FILES;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= want)
+		return;
+	limit.rlim_cur = want < limit.rlim_max ? want : limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < want)
+		log_warn("few_files", "max_connections=%lld wants=%llu limit=%llu",
+			 (long long)max_connections, (unsigned long long)want,
+			 (unsigned long long)limit.rlim_cur);
 }
 
 /* What needs no other part: folders, keys, the device. */
@@ -139,6 +156,7 @@ static enum err start(struct daemon *d, struct errinfo *ei)
 	d->app.config = c;
 	d->app.places = (struct places){ c->data_dir, c->data_root, c->model_dir };
 	d->app.started_ms = clock_now_ms();
+	raise_file_limit(c->max_connections);
 	enum err e = look_around(d, ei);
 	if (e == OK)
 		e = open_data(d, ei);
