@@ -123,7 +123,7 @@ static std::unique_ptr<struct bert> open(const struct bert_open_args &args)
 	if (!b->train)
 		b->stream = high_priority_stream(b->device);
 	model_scope scope(*b);
-	load(*b, weights_ptr(args.dir).get(), args.num_labels > 0 || args.train, args.seed);
+	load(*b, weights_ptr(args.dir).get(), true, args.seed);
 	return b;
 }
 
