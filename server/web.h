@@ -1,8 +1,9 @@
 /* Requests and responses as the handlers see them: no socket, no libmicrohttpd.
  *
- * A handler maps a request to a response and never blocks on training or inference. It fills rs now, or starts a ticket
- * (web_later_start) that somebody else finishes, or names a stream. http.c is the only file that knows MHD; unit tests
- * call web_dispatch() with a string and an in-memory database. */
+ * A handler maps a request to a response and never blocks on training or inference. It fills rs
+ * now, or starts a ticket (web_later_start) that somebody else finishes, or names a stream. http.c
+ * is the only file that knows MHD; unit tests call web_dispatch() with a string and an in-memory
+ * database. */
 #ifndef BERTD_SERVER_WEB_H
 #define BERTD_SERVER_WEB_H
 
@@ -20,7 +21,7 @@
 
 struct app;
 
-#define WEB_MAX_PARAMS 4
+#define WEB_MAX_PARAMS	4
 #define WEB_MAX_HEADERS 12
 
 enum web_scope {
@@ -38,30 +39,36 @@ struct web_upload {
 };
 
 struct web_req {
-	const char *method, *path;	    /* path as it was sent, without the query; params are decoded */
+	const char *method, *path; /* path as it was sent, without the query; params are decoded */
 	const char *params[WEB_MAX_PARAMS]; /* values of the ":name" parts of the route, in order */
 	const char *body;		    /* NULL for upload routes */
 	size_t body_len;
 	const struct web_upload *upload;
 	char request_id[40];
-	const char *(*get_query)(const struct web_req *rq, const char *name);  /* NULL: absent */
-	const char *(*get_header)(const struct web_req *rq, const char *name); /* NULL: absent; any case */
+	const char *(*get_query)(const struct web_req *rq, const char *name); /* NULL: absent */
+	const char *(*get_header)(const struct web_req *rq,
+				  const char *name); /* NULL: absent; any case */
 	/* Calls visit for each query parameter, so that unknown ones can be refused. */
-	void (*each_query)(const struct web_req *rq, void (*visit)(void *ctx, const char *name, const char *value), void *ctx);
+	void (*each_query)(const struct web_req *rq,
+			   void (*visit)(void *ctx, const char *name, const char *value),
+			   void *ctx);
 	const void *transport; /* of get_query and get_header */
 };
 
-/* A response that arrives while the client waits: NDJSON, SSE, big files. Owned by the transport once named in rs. */
+/* A response that arrives while the client waits: NDJSON, SSE, big files. Owned by the transport
+ * once named in rs. */
 struct web_stream {
-	/* Writes up to max bytes to out: the number written; 0 when there is nothing now (the transport calls again after
-	 * web_stream_wake, and every few seconds for the heartbeat); -1 at the end. On an HTTP thread; must not block. */
+	/* Writes up to max bytes to out: the number written; 0 when there is nothing now (the
+	 * transport calls again after web_stream_wake, and every few seconds for the heartbeat); -1
+	 * at the end. On an HTTP thread; must not block. */
 	ssize_t (*read)(struct web_stream *st, char *out, size_t max);
-	/* The connection is gone or the end was reached; frees st. After it, web_stream_wake is not called any more. */
+	/* The connection is gone or the end was reached; frees st. After it, web_stream_wake is not
+	 * called any more. */
 	void (*close)(struct web_stream *st);
 	void *transport; /* set by the transport; NULL before */
 };
-/* There is something to read. From any thread, also under other locks; never blocks. Harmless before the transport took
- * the stream and after its end. */
+/* There is something to read. From any thread, also under other locks; never blocks. Harmless
+ * before the transport took the stream and after its end. */
 void web_stream_wake(struct web_stream *st);
 
 struct web_header {
@@ -86,14 +93,16 @@ void web_header_add(struct web_res *rs, const char *name, const char *fmt, ...) 
 /* Status and a JSON body; takes the reference. */
 void web_json(struct web_res *rs, int status, json_t *body);
 
-/* problem.c: errors as application/problem+json (RFC 9457) with type, title, status, detail, code, request_id, errors
- * [{pointer, detail}] and an OpenAI-style error {message, type, param, code}. The HTTP status of an enum err stands in
- * the one switch without default there. */
+/* problem.c: errors as application/problem+json (RFC 9457) with type, title, status, detail, code,
+ * request_id, errors
+ * [{pointer, detail}] and an OpenAI-style error {message, type, param, code}. The HTTP status of an
+ * enum err stands in the one switch without default there. */
 void web_fail(const struct web_req *rq, struct web_res *rs, enum err e, const struct errinfo *ei);
-void web_fail_faults(const struct web_req *rq, struct web_res *rs, const char *detail, const struct faults *faults);
+void web_fail_faults(const struct web_req *rq, struct web_res *rs, const char *detail,
+		     const struct faults *faults);
 /* A problem with a status and code of its own (405, 415, 401, 503 draining …). */
-void web_problem(const struct web_req *rq, struct web_res *rs, int status, const char *code, const char *fmt, ...)
-	PRINTF_LIKE(5, 6);
+void web_problem(const struct web_req *rq, struct web_res *rs, int status, const char *code,
+		 const char *fmt, ...) PRINTF_LIKE(5, 6);
 
 /* Tickets: the handler returns, the client goes on waiting, somebody finishes. */
 struct web_later *web_later_start(struct web_res *rs); /* sets rs->later */
@@ -108,7 +117,8 @@ typedef void web_handler(struct app *app, const struct web_req *rq, struct web_r
 
 enum web_where {
 	ON_HTTP, /* short: reads rows, tokenizes a text */
-	ON_POOL, /* reads files or much data: runs on a pool thread while the connection is suspended */
+	ON_POOL, /* reads files or much data: runs on a pool thread while the connection is
+		    suspended */
 };
 
 struct web_route {
@@ -116,33 +126,39 @@ struct web_route {
 	web_handler *handler;
 	enum web_scope scope;
 	enum web_where where;
-	bool upload;		 /* the body is streamed to a file */
-	const char *const *query; /* NULL-terminated names of the query parameters it knows; NULL: none */
-	bool json;		 /* a JSON body is required: Content-Type checked, parsed by the handler */
+	bool upload; /* the body is streamed to a file */
+	const char *const
+		*query; /* NULL-terminated names of the query parameters it knows; NULL: none */
+	bool json;	/* a JSON body is required: Content-Type checked, parsed by the handler */
 };
 extern const struct web_route web_routes[]; /* routes.c; a row with a NULL method ends it */
 
-/* Finds the route of a path as it was sent: OK, ERR_SYNTAX (not percent-encoded UTF-8, or U+0000), ERR_NOT_FOUND (no such
- * path) or ERR_UNSUPPORTED (path known, method not; *allow gets the methods, "GET, HEAD, POST"). The path is cut at its
- * slashes before it is decoded, so that a parameter may hold an encoded one. params point into scratch, which is longer
- * than the path. HEAD is served by GET routes. Pure. */
-enum err web_match(const char *method, const char *path, char *scratch, size_t size, const struct web_route **route,
-		   const char **params, char *allow, size_t allow_size);
+/* Finds the route of a path as it was sent: OK, ERR_SYNTAX (not percent-encoded UTF-8, or U+0000),
+ * ERR_NOT_FOUND (no such path) or ERR_UNSUPPORTED (path known, method not; *allow gets the methods,
+ * "GET, HEAD, POST"). The path is cut at its slashes before it is decoded, so that a parameter may
+ * hold an encoded one. params point into scratch, which is longer than the path. HEAD is served by
+ * GET routes. Pure. */
+enum err web_match(const char *method, const char *path, char *scratch, size_t size,
+		   const struct web_route **route, const char **params, char *allow,
+		   size_t allow_size);
 
-/* Everything between transport and handler: key check, route, method, content type, unknown query parameters, then the
- * handler, on this thread. Used by http.c (which takes the route first to choose the thread) and by tests. A ticket is
- * waited for only by web_dispatch_wait. */
+/* Everything between transport and handler: key check, route, method, content type, unknown query
+ * parameters, then the handler, on this thread. Used by http.c (which takes the route first to
+ * choose the thread) and by tests. A ticket is waited for only by web_dispatch_wait. */
 void web_dispatch(struct app *app, struct web_req *rq, struct web_res *rs);
 void web_dispatch_wait(struct app *app, struct web_req *rq, struct web_res *rs);
 
-/* The halves of web_dispatch, for the transport. web_check says all that can be said before the body is there: false
- * and rs filled, or true, *route and rq->params, which point into scratch (longer than the path, alive as long as rq). */
+/* The halves of web_dispatch, for the transport. web_check says all that can be said before the
+ * body is there: false and rs filled, or true, *route and rq->params, which point into scratch
+ * (longer than the path, alive as long as rq). */
 bool web_check(struct app *app, struct web_req *rq, struct web_res *rs, char *scratch, size_t size,
 	       const struct web_route **route);
-void web_run(struct app *app, const struct web_route *route, const struct web_req *rq, struct web_res *rs);
+void web_run(struct app *app, const struct web_route *route, const struct web_req *rq,
+	     struct web_res *rs);
 
-/* The transport's side of a ticket. web_later_watch: true, and done will be called once, from the finishing thread, with
- * no lock of the ticket held; false: it is finished already and done is not called. */
+/* The transport's side of a ticket. web_later_watch: true, and done will be called once, from the
+ * finishing thread, with no lock of the ticket held; false: it is finished already and done is not
+ * called. */
 bool web_later_watch(struct web_later *l, void (*done)(void *ctx), void *ctx);
 /* After it is finished: moves the response into rs and frees the ticket. */
 void web_later_take(struct web_later *l, struct web_res *rs);
