@@ -11,7 +11,6 @@
 #include "base/mem.h"
 #include "text/unicode.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,37 +52,43 @@ static bool same_class(const char *name, const char *known)
 	return strncmp(name, known, n) == 0 && (!name[n] || strcmp(name + n, "Fast") == 0);
 }
 
+/* The class that opens the folder: the named one, else by what there is. */
+static enum err class_name(const struct files *f, const char **name, struct errinfo *ei)
+{
+	bool only_fast = f->fast.json && !f->config.json;
+
+	*name = only_fast ? "PreTrainedTokenizerFast" : "BertTokenizer";
+	return source_string(&f->config, "tokenizer_class", name, ei);
+}
+
 /* Whether tokenizer.json is taken as it is. ERR_UNSUPPORTED for the class of another model. */
 static enum err choose_way(const struct files *f, bool *as_is, struct errinfo *ei)
 {
-	static const char *const bert[] = { "BertTokenizer",	 "DistilBertTokenizer",
-					    "ElectraTokenizer",	 "MobileBertTokenizer",
-					    "ConvBertTokenizer", "SqueezeBertTokenizer" };
-	static const char *const generic[] = { "PreTrainedTokenizer", "TokenizersBackend" };
-	const char *name = f->config.json ? "BertTokenizer" : "PreTrainedTokenizer";
-	enum err e = source_string(&f->config, "tokenizer_class", &name, ei);
+	static const struct {
+		const char *name;
+		bool as_is;
+	} classes[] = {
+		{ "BertTokenizer", false },	 { "DistilBertTokenizer", false },
+		{ "ElectraTokenizer", false },	 { "MobileBertTokenizer", false },
+		{ "ConvBertTokenizer", false },	 { "SqueezeBertTokenizer", false },
+		{ "PreTrainedTokenizer", true }, { "TokenizersBackend", true },
+	};
+	const char *name;
+	enum err e = class_name(f, &name, ei);
 
-	if (e != OK)
-		return e;
-	if (!f->fast.json && !f->config.json)
-		name = "BertTokenizer";
-	for (size_t i = 0; i < COUNT(bert); i++) {
-		if (same_class(name, bert[i])) {
-			*as_is = false;
-			return OK;
-		}
-	}
-	for (size_t i = 0; i < COUNT(generic); i++) {
-		if (same_class(name, generic[i])) {
-			*as_is = true;
-			if (f->fast.json)
-				return OK;
+	for (size_t i = 0; i < COUNT(classes) && e == OK; i++) {
+		if (!same_class(name, classes[i].name))
+			continue;
+		*as_is = classes[i].as_is;
+		if (*as_is && !f->fast.json)
 			return err_set(ei, ERR_NOT_FOUND,
 				       "there is no tokenizer.json, which tokenizer_class %s needs",
 				       name);
-		}
+		return OK;
 	}
-	return err_set(ei, ERR_UNSUPPORTED, "tokenizer_class is %s, not BertTokenizer", name);
+	return e != OK ? e
+		       : err_set(ei, ERR_UNSUPPORTED, "tokenizer_class is %s, not BertTokenizer",
+				 name);
 }
 
 /* ---- special and added tokens ---- */
@@ -322,13 +327,15 @@ static enum err open_as_is(const struct files *f, struct tokenizer *t, struct er
 	    (e = source_vocab_json(&model, &t->vocab, ei)) != OK ||
 	    (e = vocab_index(&t->vocab, ei)) != OK)
 		return e;
-	set_role(t, ROLE_UNK, t->vocab.unk_token);
-	set_role(t, ROLE_PAD, vocab_id(&t->vocab, "[PAD]") >= 0 ? "[PAD]" : NULL);
-	set_role(t, ROLE_MASK, vocab_id(&t->vocab, "[MASK]") >= 0 ? "[MASK]" : NULL);
 	if ((e = add_tokens(t, f, true, ei)) != OK)
 		return e;
+	set_role(t, ROLE_UNK, t->vocab.unk_token);
 	set_role(t, ROLE_CLS, cls);
 	set_role(t, ROLE_SEP, sep);
+	if (!t->roles[ROLE_PAD] && vocab_id(&t->vocab, "[PAD]") >= 0)
+		set_role(t, ROLE_PAD, "[PAD]");
+	if (!t->roles[ROLE_MASK] && added_find(&t->added, "[MASK]"))
+		set_role(t, ROLE_MASK, "[MASK]");
 	return OK;
 }
 

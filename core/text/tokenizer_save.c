@@ -101,26 +101,34 @@ static json_t *fast_json(const struct tokenizer *t)
 			 vocab_json(v));
 }
 
-/* with_nulls: a role without a token is null, so that a reader does not fall back to its own
- * default. */
+/* Only those that are added tokens: a reader makes the named ones added tokens, too, and would find
+ * them in texts. with_nulls: the others are null, so that no reader falls back to its own default.
+ */
 static json_t *roles_json(const struct tokenizer *t, bool with_nulls)
 {
 	json_t *roles = json_object();
 
-	for (int i = 0; i < N_ROLES; i++)
-		if (t->roles[i] || with_nulls)
+	for (int i = 0; i < N_ROLES; i++) {
+		const char *token =
+			t->roles[i] && added_find(&t->added, t->roles[i]) ? t->roles[i] : NULL;
+		if (token || with_nulls)
 			json_object_set_new(roles, tokenizer_role_keys[i],
-					    t->roles[i] ? json_string(t->roles[i]) : json_null());
+					    token ? json_string(token) : json_null());
+	}
 	return roles;
 }
 
-/* BertTokenizer knows only its own limits; another tokenizer.json has to be taken as it is. */
+/* BertTokenizer knows only its own limits and has [CLS], [SEP] and [UNK] among the added tokens;
+ * another tokenizer.json has to be taken as it is. */
 static const char *class_name(const struct tokenizer *t)
 {
+	static const enum tokenizer_role needed[] = { ROLE_CLS, ROLE_SEP, ROLE_UNK };
 	const struct vocab *v = &t->vocab;
 	bool bert = t->normalizer.clean_text && strcmp(v->prefix, BERT_PREFIX) == 0 &&
 		    v->max_chars == BERT_MAX_CHARS;
 
+	for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
+		bert = bert && added_find(&t->added, t->roles[needed[i]]);
 	return bert ? "BertTokenizer" : "PreTrainedTokenizerFast";
 }
 

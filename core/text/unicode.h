@@ -26,7 +26,7 @@ enum uni_flag {
 		1 << 8, /* an ideograph that stands alone (the blocks BERT lists, not the script) */
 };
 
-/* Builds the tables, once in the process; about 10 ms. */
+/* Builds the tables, once in the process; some 20 ms. */
 void unicode_init(void);
 
 /* The flags of 256 code points each; for uni_flags() only. */

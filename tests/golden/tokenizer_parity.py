@@ -170,6 +170,22 @@ def character_vocabulary():
     return "\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *marks, *("##" + m for m in marks)]).encode()
 
 
+def fast_file(added, vocab, normalizer={}, **model):
+    """A tokenizer.json of BERT's kind with these added tokens, switches and limits."""
+    steps = [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": "[SEP]", "type_id": 0}}]
+    second = [{"Sequence": {"id": "B", "type_id": 1}}, {"SpecialToken": {"id": "[SEP]", "type_id": 1}}]
+    ids = {w: i for i, w in enumerate(vocab.split())}
+    return {
+        "version": "1.0", "truncation": None, "padding": None, "decoder": None,
+        "added_tokens": [{"id": i, "content": t, "special": True, "normalized": False, "single_word": False, "lstrip": False, "rstrip": False} for t, i in added.items()],
+        "normalizer": {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True, "strip_accents": None, "lowercase": True, **normalizer},
+        "pre_tokenizer": {"type": "BertPreTokenizer"},
+        "post_processor": {"type": "TemplateProcessing", "single": steps, "pair": steps + second,
+                           "special_tokens": {t: {"id": t, "ids": [ids[t]], "tokens": [t]} for t in ("[CLS]", "[SEP]")}},
+        "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100, "vocab": ids, **model},
+    }
+
+
 def variants(data, minilm):
     uncased, cased = minilm / "vocab.txt", data / "vocab/bert-base-cased.vocab.txt"
     small = "\n".join("[PAD] [UNK] [CLS] [SEP] [MASK] hello world new a b ##b ##c é ##é 中 ! x".split()).encode()
@@ -187,6 +203,12 @@ def variants(data, minilm):
                                            "tokenizer_config.json": {"model_max_length": 10**30}}
     yield "tokenizer.json as it is", {"tokenizer.json": data / "vocab/bert-base-chinese.tokenizer.json",
                                       "tokenizer_config.json": {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "[PAD]"}}
+    words = "[PAD] [UNK] [CLS] [SEP] [MASK] hello world new a b @@b ##b @@l ##l @@d x [ ] cls sep pad unk mask"
+    generic = {"tokenizer_class": "PreTrainedTokenizerFast"}
+    yield "few added tokens, as it is", {"tokenizer.json": fast_file({"[CLS]": 2, "New": 77}, words), "tokenizer_config.json": generic}
+    yield "no added tokens, as it is", {"tokenizer.json": fast_file({}, words), "tokenizer_config.json": {**generic, "mask_token": "[MASK]"}}
+    yield "own limits, as it is", {"tokenizer_config.json": generic, "tokenizer.json": fast_file(
+        {"[SEP]": 3}, words, {"clean_text": False, "strip_accents": False}, continuing_subword_prefix="@@", max_input_chars_per_word=4)}
     yield "odd lines in vocab.txt", {"vocab.txt": odd}
     yield "no [CLS], no [PAD]", {"vocab.txt": small.replace(b"[CLS]\n", b"").replace(b"[PAD]\n", b"")}
     yield "added tokens", {"vocab.txt": small, "tokenizer_config.json": {"added_tokens_decoder": added, "bos_token": "[BOS]"}}
