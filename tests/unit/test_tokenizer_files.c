@@ -81,6 +81,22 @@ static void tokenizer_json_has_the_vocabulary_and_without_configuration_the_rest
 	}
 }
 
+static void a_token_is_found_in_text_only_if_it_was_added(void **state)
+{
+	static const char text[] = "[PAD] [CLS]", want[] = "[UNK] [UNK] [UNK] [CLS]";
+	struct tokenizer *t = OPEN({ "tokenizer.json", FAST("", "true") });
+	struct errinfo ei;
+
+	(void)state;
+	assert_int_equal(tokenizer_pad_id(t), 0);
+	assert_tokens(t, text, strlen(text), want);
+	assert_int_equal(tokenizer_save(t, dir, &ei), OK);
+	tokenizer_free(t);
+	t = open_dir(dir);
+	assert_tokens(t, text, strlen(text), want);
+	tokenizer_free(t);
+}
+
 static void lines_of_vocab_txt_are_ids(void **state)
 {
 	struct tokenizer *t =
@@ -277,6 +293,7 @@ int main(void)
 		cmocka_unit_test(switches_come_from_the_configuration),
 		cmocka_unit_test(
 			tokenizer_json_has_the_vocabulary_and_without_configuration_the_rest),
+		cmocka_unit_test(a_token_is_found_in_text_only_if_it_was_added),
 		cmocka_unit_test(lines_of_vocab_txt_are_ids),
 		cmocka_unit_test(damaged_folders_are_refused_with_the_reason),
 		cmocka_unit_test(model_max_length_is_bounded),
