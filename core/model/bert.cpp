@@ -123,7 +123,7 @@ static std::unique_ptr<struct bert> open(const struct bert_open_args &args)
 	if (!b->train)
 		b->stream = high_priority_stream(b->device);
 	model_scope scope(*b);
-	load(*b, weights_ptr(args.dir).get(), true, args.seed);
+	load(*b, weights_ptr(args.dir).get(), { true, args.num_labels > 0, args.seed });
 	return b;
 }
 
@@ -218,7 +218,7 @@ enum err bert_restore(struct bert *b, const char *dir, struct errinfo *ei)
 {
 	return guard(ei, [&] {
 		model_scope scope(*b);
-		load(*b, weights_ptr(dir).get(), false, 0);
+		load(*b, weights_ptr(dir).get(), { false, false, 0 });
 	});
 }
 

@@ -38,9 +38,9 @@ namespace
 {
 
 using linear_pointwise = at::Tensor(const at::Tensor &, const at::Tensor &,
-				    const std::optional<at::Tensor> &, c10::string_view,
+				    const std::optional<at::Tensor> &, std::string_view,
 				    c10::List<std::optional<at::Scalar>>,
-				    std::optional<c10::string_view>);
+				    std::optional<std::string_view>);
 using reorder_weight = at::Tensor(const at::Tensor &, std::optional<int64_t>);
 
 } // namespace

@@ -133,9 +133,14 @@ bool has_bf16(at::Device device);
 
 /* --- bert_load.cpp --- */
 void build(struct bert &b);
-/* Fills every leaf. Missing optional pieces are initialised from seed and listed when `initialise`,
- * else an error. */
-void load(struct bert &b, const struct weights *w, bool initialise, uint64_t seed);
+/* What to do about a pooler and a classifier that the checkpoint lacks or has in another size. */
+struct load_policy {
+	bool initialise; /* missing: initialise from the seed and list; else an error */
+	bool new_head;	 /* a classifier of another size counts as missing; else an error */
+	uint64_t seed;
+};
+/* Fills every leaf. */
+void load(struct bert &b, const struct weights *w, const load_policy &policy);
 /* A named tensor for a file; get() is called once, when its turn has come. */
 struct out_tensor {
 	std::string name;

@@ -141,19 +141,19 @@ static std::string shape_text(const int64_t *shape, size_t n)
 	return s + ")";
 }
 
-static source find_source(const piece &p, const struct weights *w, bool initialise, bool new_head)
+static source find_source(const piece &p, const struct weights *w, const load_policy &policy)
 {
 	source s = {};
 
 	s.tensor = weights_find(w, p.name.c_str(), &s.st);
-	if (!s.tensor && !(p.optional && initialise))
+	if (!s.tensor && !(p.optional && policy.initialise))
 		fail(ERR_INVALID, "the checkpoint has no %s", p.name.c_str());
 	if (!s.tensor)
 		return s;
 	if (std::equal(p.shape.begin(), p.shape.end(), s.tensor->shape,
 		       s.tensor->shape + s.tensor->n_dims))
 		return s;
-	if (new_head && p.name.rfind("classifier.", 0) == 0)
+	if (policy.new_head && p.name.rfind("classifier.", 0) == 0)
 		return {};
 	fail(ERR_INVALID, "%s has the shape %s in the checkpoint, config.json wants %s",
 	     p.name.c_str(),
@@ -190,10 +190,10 @@ static void place(const struct bert &b, leaf &l, at::Tensor value)
 		pack_weight(l);
 }
 
-void load(struct bert &b, const struct weights *w, bool initialise, uint64_t seed)
+void load(struct bert &b, const struct weights *w, const load_policy &policy)
 {
 	std::vector<source> sources;
-	at::Generator generator = generator_of(at::kCPU, seed);
+	at::Generator generator = generator_of(at::kCPU, policy.seed);
 	c10::AutoGradMode no_grad(false);
 	size_t next = 0;
 
@@ -201,7 +201,7 @@ void load(struct bert &b, const struct weights *w, bool initialise, uint64_t see
 	 * the files hold. */
 	for (const leaf &l : b.leaves) {
 		for (const piece &p : l.pieces)
-			sources.push_back(find_source(p, w, initialise, initialise));
+			sources.push_back(find_source(p, w, policy));
 	}
 	b.initialised.clear();
 	for (leaf &l : b.leaves) {

@@ -37,6 +37,13 @@ def head_value(i, j, hidden):
     return 0.02 * math.sin(1 + i * hidden + j)
 
 
+def new_head():
+    """The first weights of the head that is made where the checkpoint has none."""
+    transformers.set_seed(42)
+    model = transformers.BertForSequenceClassification.from_pretrained(MINILM, num_labels=NUM_LABELS)
+    return model.classifier.weight.flatten()[:16].tolist()
+
+
 def load():
     model = transformers.BertForSequenceClassification.from_pretrained(
         MINILM, num_labels=NUM_LABELS, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, dtype=torch.float32
@@ -103,6 +110,7 @@ def main():
         "labels": LABELS,
         "learning_rate": LEARNING_RATE,
         "weight_decay": WEIGHT_DECAY,
+        "new_head": new_head(),
         "logits": logits,
         "gradients": gradients,
         "steps": steps,

@@ -4,6 +4,8 @@
 
 #include "base/hash.h"
 
+#include <pthread.h>
+
 static void assert_same_file(const char *folder_a, const char *folder_b, const char *name)
 {
 	char a[SHA256_HEX_SIZE], b[SHA256_HEX_SIZE], *path_a = in(folder_a, name),
@@ -325,15 +327,71 @@ static void checkpoints_that_do_not_fit_are_refused_by_name(void **state)
 	}
 }
 
-static void a_checkpoint_without_a_head_needs_labels_to_serve(void **state)
+static void a_checkpoint_without_a_head_opens_and_says_so(void **state)
 {
-	struct bert_open_args args = { .dir = MINILM, .device = "cpu", .dropout = -1 };
+	struct bert *b = open_with(MINILM, false, -1, 0);
+
+	(void)state;
+	assert_int_equal(bert_n_initialised(b), 2);
+	assert_int_equal(bert_get_config(b)->num_labels, 2);
+	bert_close(b);
+}
+
+static void a_head_that_contradicts_its_config_is_refused_without_labels(void **state)
+{
+	struct bert_open_args args = { .dir = dir, .device = "cpu", .dropout = -1 };
 	struct bert *b;
 	struct errinfo ei;
 
 	(void)state;
-	assert_int_equal(bert_open(&args, &b, &ei), ERR_INVALID);
-	assert_non_null(strstr(ei.msg, "classifier.weight"));
+	assert_int_equal(bert_open(&args, &b, &ei),
+			 ERR_INVALID); /* MiniLM's config.json says 2 labels */
+	assert_non_null(strstr(ei.msg, "classifier.weight has the shape (3, 384)"));
+}
+
+static void *count_threads(void *out)
+{
+	struct bert_device_info *info = out;
+	struct errinfo ei;
+
+	bert_set_threads(2);
+	must(bert_device_info("cpu", info, &ei), &ei);
+	return NULL;
+}
+
+static void threads_are_set_for_the_calling_thread_only(void **state)
+{
+	struct bert_device_info theirs, ours;
+	struct errinfo ei;
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(pthread_create(&thread, NULL, count_threads, &theirs), 0);
+	pthread_join(thread, NULL);
+	must(bert_device_info("cpu", &ours, &ei), &ei);
+	assert_string_equal(theirs.name, "cpu (2 threads)");
+	assert_string_equal(ours.name, "cpu (1 thread)");
+}
+
+/* The head that transformers makes after set_seed(42). */
+static void a_new_head_is_the_one_that_transformers_makes(void **state)
+{
+	const json_t *wanted = json_object_get(golden, "new_head");
+	char *path = in(tmp, "model.safetensors");
+	struct bert *b = open_with(MINILM, true, -1, N_LABELS);
+	struct safetensors *st;
+	struct errinfo ei;
+	float head[N_LABELS * HIDDEN];
+
+	(void)state;
+	must(bert_save(b, tmp, &ei), &ei);
+	bert_close(b);
+	must(safetensors_open(path, &st, &ei), &ei);
+	must(safetensors_read(st, safetensors_find(st, "classifier.weight"), head, &ei), &ei);
+	for (size_t i = 0; i < json_array_size(wanted); i++)
+		assert_true((double)head[i] == number_at(wanted, i));
+	safetensors_close(st);
+	free(path);
 }
 
 static void batches_out_of_bounds_are_refused(void **state)
@@ -472,7 +530,10 @@ int main(void)
 		TEST(missing_head_is_initialised_from_the_seed_and_listed),
 		TEST(head_of_another_size_is_replaced_when_labels_are_given),
 		TEST(checkpoints_that_do_not_fit_are_refused_by_name),
-		TEST(a_checkpoint_without_a_head_needs_labels_to_serve),
+		TEST(a_checkpoint_without_a_head_opens_and_says_so),
+		TEST(a_head_that_contradicts_its_config_is_refused_without_labels),
+		TEST(a_new_head_is_the_one_that_transformers_makes),
+		TEST(threads_are_set_for_the_calling_thread_only),
 		TEST(batches_out_of_bounds_are_refused),
 		TEST(optimizer_state_that_does_not_fit_is_refused),
 		TEST(bf16_answers_nearly_as_fp32),
