@@ -3,6 +3,9 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* The deepest nesting of the text, found without recursion, so that hostile input never reaches the
  * parser's stack. */
@@ -50,9 +53,58 @@ static int append(const char *data, size_t n, void *out)
 	return 0;
 }
 
+/* Appends the shortest text that reads back as the same double, and still as a real. */
+static void append_shortest(double v, struct buf *out)
+{
+	char number[40];
+	int digits = 15;
+
+	do
+		snprintf(number, sizeof(number), "%.*g", digits, v);
+	while (strtod(number, NULL) != v && ++digits <= 17);
+	buf_puts(out, number);
+	if (!strpbrk(number, ".e"))
+		buf_puts(out, ".0");
+}
+
+/* Whether c can stand in a number behind its first character. */
+static bool numeric(char c)
+{
+	return (c >= '0' && c <= '9') || c == '.' || c == 'e' || c == 'E' || c == '-' || c == '+';
+}
+
+/* jansson has one precision for all reals: 17 digits keep every bit and make 0.1 unreadable. */
+static void shorten_reals(const char *text, size_t len, struct buf *out)
+{
+	size_t plain = 0, i = 0;
+
+	while (i < len) {
+		size_t end = i + 1;
+		if (text[i] == '"') {
+			while (text[end] != '"')
+				end += text[end] == '\\' ? 2 : 1;
+			end++;
+		} else if (text[i] == '-' || (text[i] >= '0' && text[i] <= '9')) {
+			while (end < len && numeric(text[end]))
+				end++;
+			if (memchr(text + i, '.', end - i) || memchr(text + i, 'e', end - i)) {
+				buf_append(out, text + plain, i - plain);
+				append_shortest(strtod(text + i, NULL), out);
+				plain = end;
+			}
+		}
+		i = end;
+	}
+	buf_append(out, text + plain, len - plain);
+}
+
 void json_print(const json_t *v, struct buf *out)
 {
-	BUG_ON(json_dump_callback(v, append, out, JSON_COMPACT | JSON_ENCODE_ANY) != 0);
+	struct buf text = { 0 };
+
+	BUG_ON(json_dump_callback(v, append, &text, JSON_COMPACT | JSON_ENCODE_ANY) != 0);
+	shorten_reals(text.data, text.len, out);
+	buf_clear(&text);
 }
 
 json_t *json_number(double v)

@@ -14,7 +14,8 @@
  * new reference. ERR_SYNTAX with line and column. */
 enum err json_parse(const char *text, size_t len, json_t **out, struct errinfo *ei) MUST_USE;
 
-/* Appends v as compact text in the order of its keys; doubles with 17 significant digits. */
+/* Appends v as compact text in the order of its keys; a double as the shortest number that reads
+ * back as the same one, as Python prints it. */
 void json_print(const json_t *v, struct buf *out);
 
 /* A finite double as a JSON real; null for NaN and the infinities, which JSON has no words for. */

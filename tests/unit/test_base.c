@@ -120,21 +120,50 @@ static void json_refuses_what_its_header_says(void **state)
 	json_decref(v);
 }
 
-static void doubles_survive_printing(void **state)
+static void doubles_are_printed_short_and_survive(void **state)
 {
+	static const struct {
+		double v;
+		const char *text;
+	} cases[] = {
+		{ 0.1, "[0.1]" },
+		{ 0.1 + 0.2, "[0.30000000000000004]" },
+		{ 1.0, "[1.0]" },
+		{ -2.5e-7, "[-2.5e-07]" },
+		{ 5e-324, "[4.94065645841247e-324]" },
+		{ 1.7976931348623157e308, "[1.7976931348623157e+308]" },
+		{ (double)0.98576236f, "[0.985762357711792]" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct buf b = { 0 };
+		json_t *array = json_pack("[f]", cases[i].v), *again;
+		json_print(array, &b);
+		assert_string_equal(b.data, cases[i].text);
+		assert_int_equal(json_parse(b.data, b.len, &again, NULL), OK);
+		assert_true(json_real_value(json_array_get(again, 0)) == cases[i].v);
+		json_decref(array);
+		json_decref(again);
+		buf_clear(&b);
+	}
+	json_t *v = json_number(0.0 / 0.0);
+	assert_true(json_is_null(v));
+}
+
+static void printing_leaves_integers_and_strings_alone(void **state)
+{
+	static const char text[] =
+		"{\"a\":[1,-20,\"0.10000000000000001\",\"\\\\\",\"\\\"1.50\"],\"b\":0.5}";
 	struct buf b = { 0 };
 	json_t *v;
 
 	(void)state;
-	json_t *array = json_pack("[f]", 0.1 + 0.2);
-	json_print(array, &b);
-	assert_int_equal(json_parse(b.data, b.len, &v, NULL), OK);
-	assert_true(json_real_value(json_array_get(v, 0)) == 0.1 + 0.2);
+	assert_int_equal(json_parse(text, strlen(text), &v, NULL), OK);
+	json_print(v, &b);
+	assert_string_equal(b.data, text);
 	json_decref(v);
-	json_decref(array);
 	buf_clear(&b);
-	v = json_number(0.0 / 0.0);
-	assert_true(json_is_null(v));
 }
 
 static void files_read_is_bounded(void **state)
@@ -274,7 +303,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(sha256_is_that_of_fips_180, make_folder,
 						remove_folder),
 		cmocka_unit_test(json_refuses_what_its_header_says),
-		cmocka_unit_test(doubles_survive_printing),
+		cmocka_unit_test(doubles_are_printed_short_and_survive),
+		cmocka_unit_test(printing_leaves_integers_and_strings_alone),
 		cmocka_unit_test_setup_teardown(files_read_is_bounded, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(publishing_moves_the_whole_folder, make_folder,
 						remove_folder),
