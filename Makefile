@@ -72,13 +72,19 @@ $(BUILD)/libbertd.a: $(OBJS)
 
 $(BUILD)/%.c.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(EXTRA) -c -o $@ $<
+	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 $(BUILD)/%.cpp.o: %.cpp
 	@mkdir -p $(@D)
 	$(CXX) $(CPPFLAGS) $(CXXFLAGS) -c -o $@ $<
 
-$(BUILD)/server/%.c.o: EXTRA = -DBERTD_VERSION='"$(VERSION)"' -DBERTD_COMMIT='"$(COMMIT)"'
+# Written anew when the commit changes, so that no object keeps an old one.
+$(BUILD)/gen/version.h: FORCE
+	@mkdir -p $(@D)
+	@printf '#define BERTD_VERSION "%s"\n#define BERTD_COMMIT "%s"\n' $(VERSION) $(COMMIT) >$@.new
+	@cmp -s $@.new $@ || cp $@.new $@
+FORCE:
+$(patsubst %,$(BUILD)/%.o,$(CORE) $(SERVER) server/main.c): | $(BUILD)/gen/version.h
 
 $(BUILD)/gen/embedded.c: scripts/embed.sh $(EMBED)
 	@mkdir -p $(@D)

@@ -6,6 +6,7 @@
 #include "app.h"
 #include "base/embedded.h"
 #include "base/files.h"
+#include "version.h"
 
 void livez_get(struct app *app, const struct web_req *rq, struct web_res *rs)
 {

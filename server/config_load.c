@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "model/bert.h"
+#include "version.h"
 
 /* Environment */
 

@@ -18,6 +18,7 @@
 #include "http.h"
 #include "jobs/job.h"
 #include "keys.h"
+#include "version.h"
 
 extern char **environ;
 

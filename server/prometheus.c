@@ -15,6 +15,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "jobs/job.h"
+#include "version.h"
 
 #define MAX_ROUTES 64 /* one more row is for requests without a route */
 
