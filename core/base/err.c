@@ -7,6 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What does not fit is cut, but not in the middle of a UTF-8 sequence. */
+static void write_message(struct errinfo *ei, const char *fmt, va_list ap)
+{
+	size_t n = sizeof(ei->msg) - 1;
+
+	if (vsnprintf(ei->msg, sizeof(ei->msg), fmt, ap) <= (int)n)
+		return;
+	while (n && ((unsigned char)ei->msg[n - 1] & 0xc0) == 0x80)
+		n--;
+	if (n && (unsigned char)ei->msg[n - 1] >= 0xc0)
+		n--;
+	ei->msg[n] = '\0';
+}
+
 enum err err_set(struct errinfo *ei, enum err e, const char *fmt, ...)
 {
 	va_list ap;
@@ -14,7 +28,7 @@ enum err err_set(struct errinfo *ei, enum err e, const char *fmt, ...)
 	if (!ei)
 		return e;
 	va_start(ap, fmt);
-	vsnprintf(ei->msg, sizeof(ei->msg), fmt, ap);
+	write_message(ei, fmt, ap);
 	va_end(ap);
 	return e;
 }
@@ -26,7 +40,7 @@ enum err err_errno(struct errinfo *ei, const char *fmt, ...)
 
 	if (ei) {
 		va_start(ap, fmt);
-		vsnprintf(ei->msg, sizeof(ei->msg), fmt, ap);
+		write_message(ei, fmt, ap);
 		va_end(ap);
 		size_t used = strlen(ei->msg);
 		snprintf(ei->msg + used, sizeof(ei->msg) - used, ": %s", strerror(saved));

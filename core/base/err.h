@@ -38,7 +38,7 @@ struct errinfo {
 };
 
 /* Writes the message and returns e, so that a caller can say `return err_set(ei, ERR_IO, ...)`. ei
- * may be NULL. */
+ * may be NULL. What does not fit is cut between two characters. */
 enum err err_set(struct errinfo *ei, enum err e, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* As err_set, for a failed system call: appends strerror(errno) and returns ERR_DISK_FULL for

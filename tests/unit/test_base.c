@@ -39,6 +39,22 @@ static int remove_folder(void **state)
 	return e == OK ? 0 : -1;
 }
 
+static void messages_are_cut_between_two_characters(void **state)
+{
+	char text[1024];
+	struct errinfo ei;
+
+	(void)state;
+	for (size_t shift = 0; shift < 3; shift++) {
+		for (size_t i = 0; i < sizeof(text) - 1; i++)
+			text[i] = "\xe4\xb8\xad"[i % 3];
+		text[sizeof(text) - 1] = '\0';
+		assert_int_equal(err_set(&ei, ERR_IO, "%s%s", "ab" + shift, text), ERR_IO);
+		assert_true(strlen(ei.msg) >= sizeof(ei.msg) - 4);
+		assert_int_equal((strlen(ei.msg) - (2 - shift)) % 3, 0);
+	}
+}
+
 static void buffers_grow_and_stay_terminated(void **state)
 {
 	struct buf b = { 0 };
@@ -297,6 +313,7 @@ static void quoted_log_values_stay_on_one_line(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(messages_are_cut_between_two_characters),
 		cmocka_unit_test(buffers_grow_and_stay_terminated),
 		cmocka_unit_test(ids_sort_in_the_order_they_were_made),
 		cmocka_unit_test(times_are_rfc_3339),
