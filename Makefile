@@ -64,19 +64,22 @@ build: deps ## the daemon, build/bertd
 	@$(MAKE) --no-print-directory -j2 $(BUILD)/bertd
 
 $(BUILD)/bertd: $(BUILD)/server/main.c.o $(BUILD)/libbertd.a
-	$(CXX) $(DEBUG) -o $@ $^ $(TORCH_LINK) $(LIBS)
+	@echo "LINK $@"
+	@$(CXX) $(DEBUG) -o $@ $^ $(TORCH_LINK) $(LIBS)
 
 $(BUILD)/libbertd.a: $(OBJS)
 	@rm -f $@
-	ar rcs $@ $^
+	@ar rcs $@ $^
 
 $(BUILD)/%.c.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+	@echo "CC $<"
+	@$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 $(BUILD)/%.cpp.o: %.cpp
 	@mkdir -p $(@D)
-	$(CXX) $(CPPFLAGS) $(CXXFLAGS) -c -o $@ $<
+	@echo "CXX $<"
+	@$(CXX) $(CPPFLAGS) $(CXXFLAGS) -c -o $@ $<
 
 # Written anew when the commit changes, so that no object keeps an old one.
 $(BUILD)/gen/version.h: FORCE
@@ -88,19 +91,23 @@ $(patsubst %,$(BUILD)/%.o,$(CORE) $(SERVER) server/main.c): | $(BUILD)/gen/versi
 
 $(BUILD)/gen/embedded.c: scripts/embed.sh $(EMBED)
 	@mkdir -p $(@D)
-	scripts/embed.sh $(EMBED) >$@
+	@scripts/embed.sh $(EMBED) >$@
 
 $(BUILD)/gen/embedded.o: $(BUILD)/gen/embedded.c
-	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+	@echo "CC $<"
+	@$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.c.o $(FAKES) $(BUILD)/libbertd.a
-	$(CC) $(DEBUG) -o $@ $^ -lcmocka $(LIBS)
+	@echo "LINK $@"
+	@$(CC) $(DEBUG) -o $@ $^ -lcmocka $(LIBS)
 
 $(BUILD)/tests/golden/%: $(BUILD)/tests/golden/%.c.o $(BUILD)/libbertd.a
-	$(CXX) $(DEBUG) -o $@ $^ -lcmocka $(TORCH_LINK) $(LIBS)
+	@echo "LINK $@"
+	@$(CXX) $(DEBUG) -o $@ $^ -lcmocka $(TORCH_LINK) $(LIBS)
 
 $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.c.o $(BUILD)/libbertd.a
-	$(CXX) $(DEBUG) -o $@ $^ $(TORCH_LINK) $(LIBS)
+	@echo "LINK $@"
+	@$(CXX) $(DEBUG) -o $@ $^ $(TORCH_LINK) $(LIBS)
 
 run: build ## the daemon on 127.0.0.1:8080, with the sample data and a small model; state in ./run
 	@mkdir -p run
