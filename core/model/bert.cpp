@@ -6,6 +6,8 @@
 #include <cstring>
 #include <memory>
 
+#include <malloc.h>
+
 #include <c10/core/InferenceMode.h>
 
 namespace bert_impl
@@ -167,9 +169,11 @@ enum err bert_open(const struct bert_open_args *args, struct bert **out, struct 
 	return guard(ei, [&] { *out = open(*args).release(); });
 }
 
+/* The allocator would keep what a large model leaves for itself. */
 void bert_close(struct bert *b)
 {
 	delete b;
+	malloc_trim(0);
 }
 
 const struct bert_config *bert_get_config(const struct bert *b)

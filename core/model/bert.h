@@ -7,7 +7,11 @@
  * Packed is the only layout: the sequences of a batch lie end to end without padding. The result equals that of the
  * padded computation with an attention mask (transformers' modeling_bert).
  *
- * A struct bert belongs to one thread at a time. */
+ * Batches are checked: a token id, token type, label or length that the model does not have is ERR_INVALID and names
+ * its sequence. Sequences of one length are computed together wherever they stand in the batch.
+ *
+ * A struct bert belongs to one thread at a time. A process that is to use CUDA must ask for it (bert_device_info or
+ * bert_open) before its first call with "cpu": libtorch looks for devices once. */
 #ifndef BERTD_MODEL_BERT_H
 #define BERTD_MODEL_BERT_H
 
@@ -81,7 +85,10 @@ struct bert_step {
 enum err bert_train_step(struct bert *b, const struct bert_batch *micro, int n_micro, const struct bert_step *step,
 			 double *loss, double *grad_norm, struct errinfo *ei) MUST_USE;
 
-/* The AdamW state (exp_avg, exp_avg_sq of each parameter, step count) as safetensors at path, and back. */
+/* The AdamW state as safetensors at path, and back: exp_avg.NAME and exp_avg_sq.NAME of each parameter, "step", and for
+ * the word embeddings, of which only the rows that have been trained have a state, their ids (rows.NAME). With it, the
+ * saved weights and the same seeds a run continues bit for bit on the same build, device and number of threads.
+ * ERR_CONFLICT before the first step; ERR_INVALID for the state of another model. */
 enum err bert_optimizer_save(const struct bert *b, const char *path, struct errinfo *ei) MUST_USE;
 enum err bert_optimizer_load(struct bert *b, const char *path, struct errinfo *ei) MUST_USE;
 
@@ -99,7 +106,7 @@ struct bert_device_info {
 enum err bert_device_info(const char *device, struct bert_device_info *out, struct errinfo *ei) MUST_USE;
 
 /* Threads of one operation on the CPU, for the calling thread's own later calls; once, before any model is opened on
- * that thread. n of 0 means all cores. */
+ * that thread. n of 0 means all cores. A thread that never calls it takes the number that was last set anywhere. */
 void bert_set_threads(int n);
 
 #endif
