@@ -27,13 +27,16 @@ struct bert_config {
 	char **labels; /* (num_labels) from id2label */
 	json_t *rest;  /* members of the file that bertd does not use, kept for bert_config_write */
 };
-extern const char *const bert_hidden_acts[]; /* "gelu", "gelu_new", "gelu_pytorch_tanh", "relu"; NULL ends it */
+extern const char *const
+	bert_hidden_acts[]; /* "gelu", "gelu_new", "gelu_pytorch_tanh", "relu"; NULL ends it */
 
-/* Reads dir/config.json. ERR_NOT_FOUND; ERR_SYNTAX and ERR_INVALID naming the member; ERR_UNSUPPORTED for a model_type
- * other than "bert" or a relative position embedding. */
+/* Reads dir/config.json. ERR_NOT_FOUND; ERR_SYNTAX and ERR_INVALID naming the member;
+ * ERR_UNSUPPORTED for a model_type other than "bert" or a relative position embedding. */
 enum err bert_config_read(const char *dir, struct bert_config *out, struct errinfo *ei) MUST_USE;
-/* Writes dir/config.json as transformers does for BertForSequenceClassification (architectures, id2label, label2id). */
-enum err bert_config_write(const struct bert_config *c, const char *dir, struct errinfo *ei) MUST_USE;
+/* Writes dir/config.json as transformers does for BertForSequenceClassification (architectures,
+ * id2label, label2id). */
+enum err bert_config_write(const struct bert_config *c, const char *dir,
+			   struct errinfo *ei) MUST_USE;
 /* Sets num_labels and copies the names; NULL names become LABEL_0 …. */
 void bert_config_set_labels(struct bert_config *c, int num_labels, const char *const *labels);
 void bert_config_clear(struct bert_config *c);
