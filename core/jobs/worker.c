@@ -276,16 +276,18 @@ enum err worker_start(const struct worker_config *c, struct worker **out, struct
 	struct worker *w = worker_new(c);
 	sigset_t all, before;
 
+	/* Before the thread runs: what its first job calls may already want to notify it. */
+	*out = w;
 	/* Signals are the main thread's; the new one inherits the mask. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	int rc = pthread_create(&w->thread, NULL, work, w);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (rc != 0) {
+		*out = NULL;
 		worker_free(w);
 		return err_set(ei, ERR_IO, "the worker thread cannot be started: %s", strerror(rc));
 	}
-	*out = w;
 	return OK;
 }
 

@@ -210,7 +210,7 @@ static void everything_suspicious_is_counted_and_told(void **state)
 		"\"contradictions\":{\"texts\":2,\"lines\":[3,4,9]},"
 		"\"label_counts\":{\"train\":{\"no\":3,\"yes\":3},\"validation\":{\"no\":3,"
 		"\"yes\":0},\"test\":{\"no\":0,\"yes\":2}},"
-		"\"truncated_share\":{\"train\":0.0,\"validation\":0.66666666666666663,\"test\":0."
+		"\"truncated_share\":{\"train\":0.0,\"validation\":0.6666666666666666,\"test\":0."
 		"0},\"max_length\":4,\"warnings\":["
 		"\"1 of 6 train rows have an empty text.\","
 		"\"No validation row has the label \\\"yes\\\".\","
