@@ -17,15 +17,19 @@ struct page {
 /* Reads after and limit. false: rs already holds the problem. */
 bool page_read(const struct web_req *rq, struct web_res *rs, struct page *out);
 
-/* {object:"list", data, has_more, first_id, last_id} of items that each have an "id"; takes the reference. */
+/* {object:"list", data, has_more, first_id, last_id} of items that each have an "id"; takes the
+ * reference. */
 json_t *page_json(json_t *data, bool more);
 
-/* A query parameter that is true or false; absent: otherwise. false: rs already holds the problem. */
-bool query_bool(const struct web_req *rq, struct web_res *rs, const char *name, bool otherwise, bool *out);
+/* A query parameter that is true or false; absent: otherwise. false: rs already holds the problem.
+ */
+bool query_bool(const struct web_req *rq, struct web_res *rs, const char *name, bool otherwise,
+		bool *out);
 
-/* A query parameter that is a whole number within [min, max]; absent: *out stays. false: rs already holds the problem. */
-bool query_int(const struct web_req *rq, struct web_res *rs, const char *name, int64_t min, int64_t max,
-	       int64_t *out);
+/* A query parameter that is a whole number within [min, max]; absent: *out stays. false: rs already
+ * holds the problem. */
+bool query_int(const struct web_req *rq, struct web_res *rs, const char *name, int64_t min,
+	       int64_t max, int64_t *out);
 
 /* The body as one JSON value, a new reference; NULL: rs already holds the problem. */
 json_t *body_json(const struct web_req *rq, struct web_res *rs);

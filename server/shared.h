@@ -7,17 +7,20 @@
 #include "jobs/places.h"
 #include "web.h"
 
-/* Whether new work may be stored now. false: rs already holds 503 (draining) or 507 (disk below the mark). */
+/* Whether new work may be stored now. false: rs already holds 503 (draining) or 507 (disk below the
+ * mark). */
 bool api_accepts_work(struct app *app, const struct web_req *rq, struct web_res *rs);
 
-/* The model a request names, or the server's default when name is NULL. false: rs already holds the problem. */
+/* The model a request names, or the server's default when name is NULL. false: rs already holds the
+ * problem. */
 bool api_find_model(struct app *app, const struct web_req *rq, struct web_res *rs, const char *name,
 		    struct model_place *out);
 
 /* Unloads a finished model whose row is gone, and removes its folder. */
 void api_forget_model(struct app *app, const struct web_req *rq, const char *model_id);
 
-/* Removes a file or folder whose row is gone. A failure is logged: the sweep at the next start tries again. */
+/* Removes a file or folder whose row is gone. A failure is logged: the sweep at the next start
+ * tries again. */
 void api_remove_tree(const struct web_req *rq, const char *path);
 
 #endif

@@ -1,4 +1,5 @@
-/* The "input" member of /classify and /tokenize: a text, a list of texts, or a list of {"text", "text_pair"}. */
+/* The "input" member of /classify and /tokenize: a text, a list of texts, or a list of {"text",
+ * "text_pair"}. */
 #ifndef BERTD_SERVER_TEXTS_H
 #define BERTD_SERVER_TEXTS_H
 
@@ -14,9 +15,10 @@ struct text_input {
 	size_t len, pair_len;	 /* bytes */
 };
 
-/* Reads input into a new array of *n; faults have pointers from "#/input". false: *out is NULL. The array is freed with
- * free(). An empty list, more than max_texts, and a text over max_bytes are faults. */
-bool texts_read(const json_t *input, int64_t max_texts, int64_t max_bytes, struct text_input **out, int *n,
-		struct faults *faults);
+/* Reads input into a new array of *n; faults have pointers from "#/input". false: *out is NULL. The
+ * array is freed with free(). An empty list, more than max_texts, and a text over max_bytes are
+ * faults. */
+bool texts_read(const json_t *input, int64_t max_texts, int64_t max_bytes, struct text_input **out,
+		int *n, struct faults *faults);
 
 #endif
