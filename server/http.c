@@ -8,7 +8,6 @@
 #include "http.h"
 
 #include <microhttpd.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -23,6 +22,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "exchange.h"
+#include "listener.h"
 #include "pool.h"
 #include "prometheus.h"
 
@@ -58,6 +58,11 @@ struct visit {
 	double start;
 };
 
+/* A connection: who was let in gets an answer to the first request. */
+struct guest {
+	bool asked;
+};
+
 struct http {
 	struct app *app;
 	struct MHD_Daemon *mhd;
@@ -68,7 +73,8 @@ struct http {
 	pthread_cond_t changed; /* a count below went down */
 	pthread_cond_t ticks;	/* ended was set */
 	struct visit *streams;
-	int n_visits;	 /* requests that have begun */
+	int n_visits;	 /* requests that have begun, and guests that have not asked yet */
+	int n_handed;	 /* guests that were counted before MHD told of them */
 	int n_whole;	 /* of these, such that were read to their end */
 	int n_inside;	 /* calls into app */
 	int n_suspended; /* connections */
@@ -382,17 +388,60 @@ static enum MHD_Result begin(struct visit *v, const char *method)
 	return exchange_begin(&v->x, method) ? answer(v) : MHD_YES;
 }
 
+static void on_connection(void *cls, struct MHD_Connection *connection, void **socket_context,
+			  enum MHD_ConnectionNotificationCode code)
+{
+	struct http *h = cls;
+
+	(void)connection;
+	pthread_mutex_lock(&h->lock);
+	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+		*socket_context = mem_zalloc(1, sizeof(struct guest));
+		if (h->n_handed)
+			h->n_handed--;
+		else
+			h->n_visits++;
+	} else {
+		struct guest *guest = *socket_context;
+		h->n_visits -= !guest->asked;
+		free(guest);
+		pthread_cond_broadcast(&h->changed);
+	}
+	pthread_mutex_unlock(&h->lock);
+}
+
+/* A connection that was made before the door closed. */
+static void on_late(void *ctx, int fd, const struct sockaddr *address, socklen_t len)
+{
+	struct http *h = ctx;
+
+	pthread_mutex_lock(&h->lock);
+	h->n_visits++;
+	h->n_handed++;
+	pthread_mutex_unlock(&h->lock);
+	if (MHD_add_connection(h->mhd, fd, address, len) == MHD_YES)
+		return;
+	pthread_mutex_lock(&h->lock);
+	h->n_visits--;
+	h->n_handed--;
+	pthread_mutex_unlock(&h->lock);
+}
+
 static void *on_target(void *cls, const char *uri, struct MHD_Connection *connection)
 {
 	struct http *h = cls;
 	struct visit *v = mem_zalloc(1, sizeof(*v));
+	struct guest *guest;
 
 	exchange_init(&v->x, h->app, uri ? uri : "");
 	v->http = h;
 	v->connection = connection;
 	v->start = clock_monotonic();
+	guest = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
+			->socket_context;
 	pthread_mutex_lock(&h->lock);
-	h->n_visits++;
+	h->n_visits += guest->asked;
+	guest->asked = true;
 	pthread_mutex_unlock(&h->lock);
 	return v;
 }
@@ -480,28 +529,6 @@ static size_t keep_escapes(void *cls, struct MHD_Connection *connection, char *s
 
 /* Start and stop */
 
-static enum err open_socket(struct http *h, struct errinfo *ei)
-{
-	const char *listen_text = h->app->config->listen;
-	struct sockaddr_storage address;
-	socklen_t len;
-	enum err e = config_address(listen_text, &address, &len, ei);
-
-	if (e != OK)
-		return e;
-	h->listen_fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (h->listen_fd < 0)
-		return err_errno(ei, "listen: cannot make a socket");
-	setsockopt(h->listen_fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
-	if (bind(h->listen_fd, (struct sockaddr *)&address, len) != 0 ||
-	    listen(h->listen_fd, SOMAXCONN) != 0 ||
-	    getsockname(h->listen_fd, (struct sockaddr *)&address, &len) != 0)
-		return err_errno(ei, "cannot listen on %s", listen_text);
-	/* The port lies at the same place in both kinds of address. */
-	h->port = ntohs(((struct sockaddr_in *)&address)->sin_port);
-	return OK;
-}
-
 static enum err start_mhd(struct http *h, struct errinfo *ei)
 {
 	const struct config *c = h->app->config;
@@ -518,12 +545,12 @@ static enum err start_mhd(struct http *h, struct errinfo *ei)
 	h->mhd = MHD_start_daemon(
 		flags, 0, NULL, NULL, on_request, h, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
 		MHD_OPTION_LISTEN_SOCKET, (MHD_socket)h->listen_fd, MHD_OPTION_URI_LOG_CALLBACK,
-		on_target, h, MHD_OPTION_NOTIFY_COMPLETED, on_completed, h,
-		MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_CONNECTION_LIMIT,
-		(unsigned)c->max_connections, MHD_OPTION_CONNECTION_TIMEOUT,
-		(unsigned)c->idle_timeout, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-		(size_t)CONNECTION_MEMORY, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, pool,
-		MHD_OPTION_END);
+		on_target, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
+		MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_UNESCAPE_CALLBACK,
+		keep_escapes, NULL, MHD_OPTION_CONNECTION_LIMIT, (unsigned)c->max_connections,
+		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)c->idle_timeout,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, pool, MHD_OPTION_END);
 	return h->mhd ? OK : err_set(ei, ERR_IO, "cannot start the HTTP threads");
 }
 
@@ -544,14 +571,13 @@ enum err http_start(struct app *app, struct http **out, struct errinfo *ei)
 	pthread_condattr_t attr;
 
 	h->app = app;
-	h->listen_fd = -1;
 	pthread_mutex_init(&h->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&h->changed, &attr);
 	pthread_cond_init(&h->ticks, &attr);
 	pthread_condattr_destroy(&attr);
-	enum err e = open_socket(h, ei);
+	enum err e = listener_open(app->config->listen, &h->listen_fd, &h->port, ei);
 	if (e == OK) {
 		h->pool = pool_new(POOL_THREADS, POOL_QUEUE);
 		e = start_mhd(h, ei);
@@ -572,10 +598,13 @@ int http_port(const struct http *h)
 
 bool http_drain(struct http *h)
 {
-	MHD_quiesce_daemon(h->mhd);
 	pthread_mutex_lock(&h->lock);
 	h->draining = true;
 	wake_streams_locked(h);
+	pthread_mutex_unlock(&h->lock);
+	MHD_quiesce_daemon(h->mhd);
+	listener_refuse(h->listen_fd, on_late, h);
+	pthread_mutex_lock(&h->lock);
 	wait_locked(h, &h->n_visits, HALF_SECONDS);
 	wait_locked(h, &h->n_whole, DRAIN_SECONDS);
 	h->closed = true;
