@@ -8,6 +8,7 @@ folder=$(mktemp -d)
 	--data-root=tests/data --model-dir=.deps/models 2>"$folder/log" &
 daemon=$!
 trap 'kill $daemon 2>/dev/null || true; wait $daemon 2>/dev/null || true; rm -rf "$folder"' EXIT
+trap 'exit 1' HUP INT TERM
 tries=0
 while [ ! -e "$folder/port" ]; do
 	kill -0 $daemon 2>/dev/null || { cat "$folder/log" >&2; exit 1; }
