@@ -51,7 +51,7 @@ BENCH  := $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(sort $(wildcard te
 EMBED  := $(sort $(wildcard migrations/*.sql)) openapi.yaml
 
 .PHONY: help deps build run demo check check-unit check-integration check-golden check-parity check-layers check-docs \
-	asan tsan lint format bench bench-train bench-tokenizer install clean
+	check-docker asan tsan fuzz lint format bench bench-train bench-tokenizer install clean
 .DEFAULT_GOAL := build
 
 help: ## this list
@@ -141,16 +141,32 @@ check-layers: ## includes go one way
 check-docs: build ## routes, options and arguments against openapi.yaml and config/bertd.conf
 	@python3 scripts/check-docs.py $(BUILD)/bertd
 
+check-docker: deps ## the tour in a container, with restarts; skipped without docker
+	@scripts/check-docker.sh
+
 asan: ## unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) --no-print-directory BUILD=build/asan SAN=address,undefined check-unit
 
 tsan: ## unit tests under ThreadSanitizer
 	@$(MAKE) --no-print-directory BUILD=build/tsan SAN=thread check-unit
 
+# The C of the library without libtorch; the fake model is not needed by any parser.
+FUZZED := $(filter-out %.cpp,$(filter core/base/% core/text/% core/data/% core/model/%,$(CORE)))
+fuzz: deps ## a minute of libFuzzer on each parser (needs clang)
+	@mkdir -p $(BUILD)/fuzz
+	@for t in $(basename $(notdir $(wildcard tests/fuzz/*.c))); do \
+		$(FUZZ_CC) $(CPPFLAGS) -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined tests/fuzz/$$t.c $(FUZZED) \
+			-o $(BUILD)/fuzz/$$t $(LIBS) && \
+		mkdir -p $(BUILD)/fuzz/$$t.corpus && $(BUILD)/fuzz/$$t -max_total_time=$(FUZZ_SECONDS) -verbosity=0 \
+			-artifact_prefix=$(BUILD)/fuzz/ $(BUILD)/fuzz/$$t.corpus || exit 1; \
+	done
+FUZZ_CC := $(firstword $(shell for c in clang clang-19 clang-16 clang-14; do command -v $$c; done))
+FUZZ_SECONDS := 60
+
 FORMATTED = $(shell git ls-files -co --exclude-standard '*.c' '*.h' '*.cpp' '*.hpp')
 lint: ## formatting, and the syntax of the scripts
 	@clang-format --dry-run -Werror $(FORMATTED)
-	@for s in scripts/*.sh tests/bench/*.sh; do sh -n $$s || exit 1; done
+	@for s in scripts/*.sh docker/*.sh tests/bench/*.sh; do sh -n $$s || exit 1; done
 	@python3 -m compileall -q scripts tests
 
 format: ## clang-format on every file
