@@ -87,7 +87,8 @@ static json_t *metrics_of(const struct tally *t, const char *const *labels, int6
 	json_object_set_new(m, "eval_steps_per_second",
 			    json_real(evaluate_round((double)n_steps * per_second, 3)));
 	json_object_set_new(m, "per_class", per_class(t, labels));
-	json_object_set_new(m, "confusion_matrix", confusion_matrix(t));
+	if (t->num_labels <= EVALUATE_MAX_MATRIX)
+		json_object_set_new(m, "confusion_matrix", confusion_matrix(t));
 	return m;
 }
 

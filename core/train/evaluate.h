@@ -12,8 +12,10 @@
 /* Runs the split in batches of batch_size sequences. *metrics is a new object with eval_loss,
  * eval_accuracy, eval_f1 (macro), eval_precision and eval_recall (macro), eval_runtime,
  * eval_samples_per_second, eval_steps_per_second, and "per_class": [{"label", "precision",
- * "recall", "f1", "support"}, …], "confusion_matrix": [[…], …] (row = true class). go_on is asked
- * before each batch; false gives ERR_CANCELLED. NULL: never stopped. */
+ * "recall", "f1", "support"}, …], "confusion_matrix": [[…], …] (row = true class; left out for
+ * more than EVALUATE_MAX_MATRIX classes, whose square would fill the record). go_on is asked before
+ * each batch; false gives ERR_CANCELLED. NULL: never stopped. */
+#define EVALUATE_MAX_MATRIX 200
 enum err evaluate(struct bert *b, const struct examples *x, int64_t batch_size,
 		  const char *const *labels, int num_labels, bool (*go_on)(void *ctx), void *ctx,
 		  json_t **metrics, struct errinfo *ei) MUST_USE;

@@ -114,7 +114,7 @@ static double epoch_now(const struct loop *l)
 	return (double)(step / l->epoch_steps) + (double)batches / (double)l->epoch_batches;
 }
 
-static void report_progress(const struct loop *l)
+static void report_progress(const struct loop *l, double loss, double step_seconds)
 {
 	const struct trainer_hooks *h = &l->run->hooks;
 	double seconds = clock_monotonic() - l->started;
@@ -122,7 +122,9 @@ static void report_progress(const struct loop *l)
 	struct trainer_progress p = { .epoch = l->s.epoch,
 				      .step = l->s.global_step,
 				      .total_steps = l->s.max_steps,
-				      .seconds_remaining = -1 };
+				      .seconds_remaining = -1,
+				      .loss = loss,
+				      .step_seconds = step_seconds };
 
 	if (done > 0)
 		p.seconds_remaining =
@@ -144,9 +146,9 @@ static enum err diverged(const struct loop *l, const char *what, struct errinfo 
 
 static enum err train_step(struct loop *l, struct errinfo *ei)
 {
+	double loss, start = clock_monotonic();
 	int64_t rows = 0;
 	int n_micro = pack_step(l, &rows);
-	double loss;
 
 	l->learning_rate = schedule_learning_rate(l->args, l->s.global_step, l->s.max_steps);
 	struct bert_step settings = step_settings(l);
@@ -164,7 +166,7 @@ static enum err train_step(struct loop *l, struct errinfo *ei)
 	l->s.global_step++;
 	l->s.epoch = epoch_now(l);
 	loop_plan(l);
-	report_progress(l);
+	report_progress(l, loss, clock_monotonic() - start);
 	return OK;
 }
 
@@ -284,7 +286,7 @@ enum err trainer_run(const struct trainer_run *run, struct trainer_result *out, 
 	loop_init(&l, run);
 	enum err e = begin(&l, ei);
 	if (e == OK) {
-		report_progress(&l);
+		report_progress(&l, NAN, 0);
 		e = loop_settle(&l, ei);
 	}
 	while (e == OK && !l.s.stop) {

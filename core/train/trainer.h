@@ -20,6 +20,7 @@ struct trainer_progress {
 	int64_t step, total_steps;
 	double seconds_remaining;  /* below 0: not known yet */
 	double samples_per_second; /* of the run so far */
+	double loss, step_seconds; /* of the last step; NaN and 0 before the first */
 };
 
 enum trainer_verdict {
