@@ -174,6 +174,38 @@ static enum err walk(const char *path,
 	return e;
 }
 
+struct tree_copy {
+	size_t n_from; /* bytes of the path that is copied */
+	const char *to;
+};
+
+static enum err copy_entry(const FTSENT *ent, bool pre, void *arg, struct errinfo *ei)
+{
+	const struct tree_copy *copy = arg;
+	char *to = mem_printf("%s%s", copy->to, ent->fts_path + copy->n_from);
+	enum err e = OK;
+
+	if (pre) {
+		e = files_make_dirs(to, ei);
+	} else if (ent->fts_info == FTS_F && !strstr(ent->fts_name, ".tmp")) {
+		e = files_copy(ent->fts_path, to, ei);
+		if (e == ERR_NOT_FOUND && !files_exist(ent->fts_path))
+			e = OK;
+	}
+	free(to);
+	return e;
+}
+
+enum err files_copy_tree(const char *from, const char *to, struct errinfo *ei)
+{
+	struct tree_copy copy = { strlen(from), to };
+	enum err e = walk(from, copy_entry, &copy, ei);
+
+	if (e == OK && !files_exist(from))
+		return err_set(ei, ERR_NOT_FOUND, "%s is not there", from);
+	return e;
+}
+
 static enum err remove_entry(const FTSENT *ent, bool pre, void *arg, struct errinfo *ei)
 {
 	(void)arg;

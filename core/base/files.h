@@ -18,6 +18,10 @@ enum err files_read(const char *path, size_t max, struct buf *out, struct errinf
 enum err files_write(const char *path, const void *data, size_t n, struct errinfo *ei) MUST_USE;
 
 enum err files_copy(const char *from, const char *to, struct errinfo *ei) MUST_USE;
+/* Copies a folder with its files and folders; `to` must not exist. What vanishes from it meanwhile
+ * is left out, and so are the temporary files of files_write, links and special files.
+ * ERR_NOT_FOUND when the folder itself is not there at the end. */
+enum err files_copy_tree(const char *from, const char *to, struct errinfo *ei) MUST_USE;
 
 /* mkdir -p with mode 0750. */
 enum err files_make_dirs(const char *path, struct errinfo *ei) MUST_USE;

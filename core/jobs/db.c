@@ -173,13 +173,20 @@ static bool is_migration(const struct embedded *file)
 	return strncmp(file->path, "migrations/", 11) == 0;
 }
 
-static enum err migrate(sqlite3 *h, struct errinfo *ei)
+static int known_version(void)
 {
-	int have, known = 0, version = 0;
-	enum err e = pragma_int(h, "PRAGMA user_version", &have, ei);
+	int known = 0;
 
 	for (const struct embedded *f = embedded_files; f->path; f++)
 		known += is_migration(f);
+	return known;
+}
+
+static enum err migrate(sqlite3 *h, struct errinfo *ei)
+{
+	int have, known = known_version(), version = 0;
+	enum err e = pragma_int(h, "PRAGMA user_version", &have, ei);
+
 	if (e == OK && (have > known || have < 0))
 		return err_set(ei, ERR_DB,
 			       "the database has version %d of its tables, this program knows "
@@ -218,6 +225,98 @@ enum err db_open(const char *path, struct db **out, struct errinfo *ei)
 	}
 	*out = db;
 	return OK;
+}
+
+/* For the operator's commands */
+
+static enum err check_version(sqlite3 *h, struct errinfo *ei)
+{
+	int have;
+	enum err e = pragma_int(h, "PRAGMA user_version", &have, ei);
+
+	if (e == OK && have != known_version())
+		return err_set(ei, ERR_DB,
+			       "the database has version %d of its tables, this program reads "
+			       "version %d",
+			       have, known_version());
+	return e;
+}
+
+enum err db_open_readonly(const char *path, struct db **out, struct errinfo *ei)
+{
+	struct db *db = mem_zalloc(1, sizeof(*db));
+
+	pthread_mutex_init(&db->writer.lock, NULL);
+	pthread_mutex_init(&db->reader.lock, NULL);
+	enum err e = conn_open(&db->writer, path, SQLITE_OPEN_READONLY, ei);
+	if (e == OK)
+		e = check_version(db->writer.handle, ei);
+	if (e == OK)
+		e = conn_prepare(db, &db->writer, false, ei);
+	if (e == OK)
+		*out = db;
+	else
+		db_close(db);
+	return e;
+}
+
+enum err db_copy(const char *path, const char *to, struct errinfo *ei)
+{
+	sqlite3_stmt *st = NULL;
+	sqlite3 *h;
+	int rc = sqlite3_open_v2(path, &h, SQLITE_OPEN_READONLY, NULL);
+
+	sqlite3_busy_timeout(h, BUSY_TIMEOUT_MS);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_prepare_v2(h, "VACUUM INTO ?1", -1, &st, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_bind_text(st, 1, to, -1, SQLITE_STATIC);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(st);
+	enum err e = OK;
+	if (rc != SQLITE_DONE)
+		e = err_set(ei, rc == SQLITE_FULL ? ERR_DISK_FULL : ERR_DB,
+			    "the database %s cannot be copied: %s", path, sqlite3_errmsg(h));
+	sqlite3_finalize(st);
+	sqlite3_close(h);
+	return e;
+}
+
+/* Tells the columns of each row but the row "ok". */
+static enum err tell_rows(sqlite3 *h, const char *sql, void (*tell)(void *ctx, const char *line),
+			  void *ctx, struct errinfo *ei)
+{
+	sqlite3_stmt *st = NULL;
+	int rc = sqlite3_prepare_v2(h, sql, -1, &st, NULL);
+
+	while (rc == SQLITE_OK && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+		const char *words = (const char *)sqlite3_column_text(st, 0);
+		if (words && strcmp(words, "ok") != 0)
+			tell(ctx, words);
+		rc = SQLITE_OK;
+	}
+	enum err e = OK;
+	if (rc != SQLITE_DONE)
+		e = err_set(ei, ERR_DB, "the database cannot be checked: %s", sqlite3_errmsg(h));
+	sqlite3_finalize(st);
+	return e;
+}
+
+enum err db_check(struct db *db, void (*tell)(void *ctx, const char *line), void *ctx,
+		  struct errinfo *ei)
+{
+	struct conn *c = db->reader.handle ? &db->reader : &db->writer;
+
+	pthread_mutex_lock(&c->lock);
+	enum err e = tell_rows(c->handle, "SELECT integrity_check FROM pragma_integrity_check",
+			       tell, ctx, ei);
+	if (e == OK)
+		e = tell_rows(c->handle,
+			      "SELECT 'a row of ' || \"table\" || ' names a row of ' || parent || "
+			      "' that is not there' FROM pragma_foreign_key_check",
+			      tell, ctx, ei);
+	pthread_mutex_unlock(&c->lock);
+	return e;
 }
 
 static void conn_close(struct conn *c)

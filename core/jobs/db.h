@@ -19,7 +19,17 @@ struct stmt;
  * it from the embedded migrations/, each with its user_version in one transaction. ERR_DB; a newer
  * database than the binary is refused with both numbers. */
 enum err db_open(const char *path, struct db **out, struct errinfo *ei) MUST_USE;
+/* As db_open for reading only: nothing is migrated, so the database must have this program's
+ * version. May be in use by a daemon. */
+enum err db_open_readonly(const char *path, struct db **out, struct errinfo *ei) MUST_USE;
 void db_close(struct db *db);
+/* Writes what is committed in the database at path, which may be in use by a daemon, into the new
+ * file to, as of one moment and without its log. ERR_DB with SQLite's words, ERR_DISK_FULL. */
+enum err db_copy(const char *path, const char *to, struct errinfo *ei) MUST_USE;
+/* SQLite's integrity_check and foreign_key_check; tell gets one line a fault. ERR_DB when they
+ * cannot run. */
+enum err db_check(struct db *db, void (*tell)(void *ctx, const char *line), void *ctx,
+		  struct errinfo *ei) MUST_USE;
 /* Whether a transaction can be written now; for /readyz. */
 bool db_writable(struct db *db);
 
