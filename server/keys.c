@@ -14,6 +14,7 @@
 #define MIN_KEY	     16
 #define MAX_KEY	     256
 #define MAX_NAME     64
+#define HASHED	     "sha256:"
 #define NAME_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
 
 struct key {
@@ -36,16 +37,41 @@ static bool good_key(const char *key)
 	return n >= MIN_KEY && n <= MAX_KEY;
 }
 
-static enum err add(struct keys *k, const char *name, const char *key, int line, struct errinfo *ei)
+enum err keys_check_name(const char *name, struct errinfo *ei)
 {
 	size_t n = strlen(name);
 
 	if (n == 0 || n > MAX_NAME || strspn(name, NAME_LETTERS) != n)
-		return err_set(ei, ERR_INVALID, "line %d: a name is 1 to %d of A-Z a-z 0-9 . _ -",
-			       line, MAX_NAME);
-	if (!good_key(key))
+		return err_set(ei, ERR_INVALID, "a name is 1 to %d of A-Z a-z 0-9 . _ -", MAX_NAME);
+	return OK;
+}
+
+/* Of a line's key, which may stand there as its hash. */
+static bool read_key(const char *key, char *sha256)
+{
+	if (strncmp(key, HASHED, strlen(HASHED)) != 0) {
+		hash_hex(key, strlen(key), sha256);
+		return good_key(key);
+	}
+	key += strlen(HASHED);
+	if (strlen(key) != SHA256_HEX_SIZE - 1 ||
+	    strspn(key, "0123456789abcdef") != SHA256_HEX_SIZE - 1)
+		return false;
+	memcpy(sha256, key, SHA256_HEX_SIZE);
+	return true;
+}
+
+static enum err add(struct keys *k, const char *name, const char *key, int line, struct errinfo *ei)
+{
+	char sha256[SHA256_HEX_SIZE];
+	struct errinfo why;
+
+	if (keys_check_name(name, &why) != OK)
+		return err_set(ei, ERR_INVALID, "line %d: %s", line, why.msg);
+	if (!read_key(key, sha256))
 		return err_set(ei, ERR_INVALID,
-			       "line %d: a key is %d to %d printable characters without blanks",
+			       "line %d: a key is %d to %d printable characters without blanks, "
+			       "or " HASHED " and 64 hex digits",
 			       line, MIN_KEY, MAX_KEY);
 	for (int i = 0; i < k->n; i++)
 		if (strcmp(k->list[i].name, name) == 0)
@@ -53,8 +79,8 @@ static enum err add(struct keys *k, const char *name, const char *key, int line,
 				       line, name);
 	k->list = mem_resize(k->list, (size_t)k->n + 1, sizeof(*k->list));
 	struct key *row = &k->list[k->n++];
-	memcpy(row->name, name, n + 1);
-	hash_hex(key, strlen(key), row->sha256);
+	memcpy(row->name, name, strlen(name) + 1);
+	memcpy(row->sha256, sha256, sizeof(sha256));
 	return OK;
 }
 
@@ -112,6 +138,16 @@ void keys_free(struct keys *k)
 	if (k)
 		free(k->list);
 	free(k);
+}
+
+int keys_count(const struct keys *k)
+{
+	return k->n;
+}
+
+const char *keys_name(const struct keys *k, int i)
+{
+	return k->list[i].name;
 }
 
 static const char *presented(const char *authorization, const char *x_api_key)
