@@ -16,13 +16,14 @@
 struct keys;
 
 struct app {
-	const struct config *config;
+	/* Both are replaced as a whole by a reload; what was there before stays until the end. */
+	_Atomic(const struct config *) config;
+	_Atomic(struct keys *) keys; /* NULL: no key is asked for */
 	struct places places;
 	struct db *db;
 	struct hub *hub;
 	struct worker *worker; /* NULL in unit tests that need none */
 	struct serve *serve;   /* NULL in unit tests that need none */
-	struct keys *keys;     /* NULL: no key is asked for */
 	int64_t started_ms;
 	struct bert_device_info device; /* at the start */
 	atomic_bool draining;		/* TERM has come: /readyz is 503, no new jobs */

@@ -34,7 +34,8 @@ const struct field config_options[] = {
 	{ "threads", F_INT, O(threads), 0, 1024,
 	  .help = "CPU threads of training and of inference; 0: one for each core." },
 	{ "api_keys_file", F_STRING, O(api_keys_file), 0, 4096, .nullable = true,
-	  .help = "File of API keys, one name:key a line; unset: no key is asked for." },
+	  .help = "File of API keys, one name:key or name:sha256:HEX a line (bertd keys add); "
+		  "unset: no key is asked for. SIGHUP reads it again." },
 	{ "default_model", F_STRING, O(default_model), 0, 160, .nullable = true,
 	  .help = "Model of requests that name none." },
 	{ "log_level", F_ENUM, O(log_level), .names = log_levels,
@@ -95,6 +96,53 @@ void config_init(struct config *c)
 void config_clear(struct config *c)
 {
 	fields_clear(config_options, c);
+}
+
+/* Reloading */
+
+bool config_is_live(const struct field *row)
+{
+	static const char *const live[] = {
+		"default_model",    "log_level",       "max_body_bytes",
+		"max_upload_bytes", "max_queued_jobs", "max_classify_texts",
+		"max_text_bytes",   "max_streams",     "min_free_bytes",
+	};
+
+	for (size_t i = 0; i < sizeof(live) / sizeof(*live); i++)
+		if (strcmp(row->name, live[i]) == 0)
+			return true;
+	return false;
+}
+
+static size_t value_size(const struct field *row)
+{
+	if (row->kind == F_BOOL)
+		return sizeof(bool);
+	return row->kind == F_ENUM ? sizeof(int) : sizeof(int64_t);
+}
+
+bool config_equal(const struct config *a, const struct config *b, const struct field *row)
+{
+	const void *x = (const char *)a + row->offset, *y = (const char *)b + row->offset;
+
+	if (row->kind != F_STRING)
+		return memcmp(x, y, value_size(row)) == 0;
+	const char *s = *(char *const *)x, *t = *(char *const *)y;
+	return s && t ? strcmp(s, t) == 0 : s == t;
+}
+
+void config_take(struct config *to, const struct config *from, const struct field *row)
+{
+	const void *value = (const char *)from + row->offset;
+	void *at = (char *)to + row->offset;
+
+	if (row->kind != F_STRING) {
+		memcpy(at, value, value_size(row));
+		return;
+	}
+	const char *s = *(char *const *)value;
+	free(*(char **)at);
+	*(char **)at = s ? mem_strdup(s) : NULL;
 }
 
 /* Values */

@@ -1,6 +1,8 @@
 /* The configuration: one table of options gives the config file, --option, BERTD_OPTION, --help and
  * config/bertd.conf.
  *
+ * BERTD_OPTION_FILE names a file that holds the value of BERTD_OPTION.
+ *
  * Precedence: command line, environment, file, default. An unknown key, a bad value or an unsafe
  * combination stops the start with one clear line that names the option and where it was set. */
 #ifndef BERTD_SERVER_CONFIG_H
@@ -60,6 +62,11 @@ enum err config_set(struct config *c, const struct field *row, const char *text,
  * are errors. */
 enum err config_read_file(const char *path, struct config *c, struct errinfo *ei) MUST_USE;
 
+/* Whether a running daemon takes a new value of the option (reload.h). */
+bool config_is_live(const struct field *row);
+/* Whether both have the same value of the option, and giving to the value that from has. */
+bool config_equal(const struct config *a, const struct config *b, const struct field *row);
+void config_take(struct config *to, const struct config *from, const struct field *row);
 /* Whether values are sizes, by the option's name. */
 bool config_is_size(const struct field *row);
 /* 1: yes, true, on; 0: no, false, off; -1: neither. */

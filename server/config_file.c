@@ -8,6 +8,7 @@
 
 #include "base/files.h"
 #include "base/mem.h"
+#include "command.h"
 
 #define MAX_FILE (1 << 20)
 #define WIDTH	 96
@@ -181,7 +182,9 @@ void config_print_default(FILE *out)
 		"# ",
 		"bertd.conf: every option with its default, as bertd --print-config=default "
 		"writes it. Use it with bertd --config FILE. An option can be set on the command "
-		"line too (--max-body-bytes 4M) and in the environment (BERTD_MAX_BODY_BYTES=4M); "
+		"line too (--max-body-bytes 4M) and in the environment (BERTD_MAX_BODY_BYTES=4M, "
+		"or "
+		"BERTD_MAX_BODY_BYTES_FILE=PATH for a file that holds the value); "
 		"the command line goes before the environment, and that before this file.",
 		out);
 	print_wrapped(
@@ -193,6 +196,8 @@ void config_print_default(FILE *out)
 		fputc('\n', out);
 		print_wrapped("# ", row->help, out);
 		print_range("# ", row, out);
+		if (config_is_live(row))
+			fprintf(out, "# (SIGHUP sets it anew)\n");
 		fprintf(out, "#%s =%s", row->name, is_unset(row, &c) ? "" : " ");
 		print_value(row, &c, out);
 		fputc('\n', out);
@@ -233,9 +238,13 @@ void config_print_help(FILE *out)
 
 	config_init(&c);
 	fprintf(out,
-		"Usage: bertd [--config FILE] [--OPTION VALUE]...\n\n"
+		"Usage: bertd [COMMAND ARGUMENT...] [--config FILE] [--OPTION VALUE]...\n\n"
 		"Fine-tunes BERT text classifiers and serves them over HTTP. Each option can also "
-		"be a line\nof the file (option = value) or a variable (BERTD_OPTION).\n\n");
+		"be a line\nof the file (option = value) or a variable (BERTD_OPTION, or "
+		"BERTD_OPTION_FILE with the\npath of a file that holds the value).\n\n"
+		"Commands; their options stand behind the arguments:\n\n");
+	command_print_help(out);
+	fprintf(out, "\nOptions:\n\n");
 	print_option("config", "FILE", "Read options from FILE first.", out);
 	print_option("check-config", "", "Check the options, then leave.", out);
 	print_option("print-config", "", "Print the options as they would be used, then leave.",

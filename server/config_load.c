@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/files.h"
 #include "base/mem.h"
 #include "model/bert.h"
 #include "version.h"
@@ -27,12 +28,50 @@ static enum err unknown(const char *where, const char *prefix, const char *near,
 		       name);
 }
 
-#define ENV_PREFIX "BERTD_"
+#define ENV_PREFIX  "BERTD_"
+#define FILE_SUFFIX "_file"
+#define MAX_VALUE   65536
 
-static enum err read_variable(struct config *c, const char *entry, struct errinfo *ei)
+/* The option of a variable's name, or NULL. *from_file: the value is the path of a file. An option
+ * that ends in _file itself goes before. */
+static const struct field *variable_row(char *name, bool *from_file)
+{
+	const struct field *row = fields_find(config_options, name);
+	size_t n = strlen(name), suffix = strlen(FILE_SUFFIX);
+
+	*from_file = !row && n > suffix && strcmp(name + n - suffix, FILE_SUFFIX) == 0;
+	if (!*from_file)
+		return row;
+	name[n - suffix] = '\0';
+	row = fields_find(config_options, name);
+	name[n - suffix] = FILE_SUFFIX[0];
+	return row;
+}
+
+static enum err set_from_file(struct config *c, const struct field *row, const char *path,
+			      const char *where, struct errinfo *ei)
+{
+	struct buf text = { 0 };
+	struct errinfo why;
+	enum err e = files_read(path, MAX_VALUE, &text, &why);
+
+	if (e != OK)
+		e = err_set(ei, ERR_INVALID, "%s: %s", where, why.msg);
+	else if (strlen(text.data) != text.len)
+		e = err_set(ei, ERR_INVALID, "%s: %s holds a NUL byte", where, path);
+	if (e == OK && text.len && text.data[text.len - 1] == '\n')
+		text.data[--text.len] = '\0';
+	if (e == OK)
+		e = config_set(c, row, text.data, where, ei);
+	buf_clear(&text);
+	return e;
+}
+
+static enum err read_variable(struct config *c, const char *entry, bool *seen, struct errinfo *ei)
 {
 	const char *equals = strchr(entry, '=');
 	char where[96], name[64];
+	bool from_file;
 	size_t n = 0;
 
 	snprintf(where, sizeof(where), "%.*s", (int)(equals - entry), entry);
@@ -43,19 +82,25 @@ static enum err read_variable(struct config *c, const char *entry, struct errinf
 	name[n] = '\0';
 	if (strcmp(name, "config") == 0)
 		return OK;
-	const struct field *row = fields_find(config_options, name);
+	const struct field *row = variable_row(name, &from_file);
 	if (!row)
 		return unknown(where, ENV_PREFIX, fields_nearest(config_options, name), true, ei);
-	return config_set(c, row, equals + 1, where, ei);
+	if (seen[row - config_options])
+		return err_set(ei, ERR_INVALID,
+			       "%s: is set twice, by itself and by the variable with _FILE", where);
+	seen[row - config_options] = true;
+	return from_file ? set_from_file(c, row, equals + 1, where, ei)
+			 : config_set(c, row, equals + 1, where, ei);
 }
 
 static enum err read_environment(struct config *c, char *const *env, struct errinfo *ei)
 {
+	bool seen[64] = { false }; /* by row of the table */
 	enum err e = OK;
 
 	for (; e == OK && *env; env++)
 		if (strncmp(*env, ENV_PREFIX, strlen(ENV_PREFIX)) == 0 && strchr(*env, '='))
-			e = read_variable(c, *env, ei);
+			e = read_variable(c, *env, seen, ei);
 	return e;
 }
 

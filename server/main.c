@@ -15,15 +15,19 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "command.h"
 #include "http.h"
 #include "jobs/job.h"
 #include "keys.h"
+#include "reload.h"
 #include "version.h"
 
 extern char **environ;
 
 struct daemon {
-	struct config config;
+	struct config config; /* as of the start */
+	struct keys *keys;    /* as of the start; NULL: none */
+	struct reload reload;
 	struct app app;
 	struct http *http;
 	int lock_fd;
@@ -83,7 +87,8 @@ static enum err look_around(struct daemon *d, struct errinfo *ei)
 	if (e == OK && c->port_file && unlink(c->port_file) != 0 && errno != ENOENT)
 		e = err_errno(ei, "port_file: cannot remove %s", c->port_file);
 	if (e == OK && c->api_keys_file) {
-		e = keys_load(c->api_keys_file, &d->app.keys, &why);
+		e = keys_load(c->api_keys_file, &d->keys, &why);
+		d->app.keys = d->keys;
 		if (e != OK)
 			return err_set(ei, e, "api_keys_file: %s: %s", c->api_keys_file, why.msg);
 	}
@@ -193,19 +198,22 @@ static void stop(struct daemon *d)
 		hub_free(d->app.hub);
 	if (d->app.db)
 		db_close(d->app.db);
-	keys_free(d->app.keys);
+	reload_clear(&d->reload);
+	keys_free(d->keys);
 	if (d->lock_fd >= 0)
 		close(d->lock_fd);
 }
 
-/* Until a signal comes. A device that is lost for this process ends it instead: whoever supervises
- * bertd starts it again, as for the worker's device. */
-static int wait_for_signal(const struct daemon *d, const sigset_t *signals)
+/* Until a signal to end comes; HUP is a reload. A device that is lost for this process ends it
+ * instead: whoever supervises bertd starts it again, as for the worker's device. */
+static int wait_for_signal(struct daemon *d, const sigset_t *signals)
 {
 	const struct timespec second = { .tv_sec = 1 };
 	int got;
 
-	while ((got = sigtimedwait(signals, NULL, &second)) < 0) {
+	while ((got = sigtimedwait(signals, NULL, &second)) < 0 || got == SIGHUP) {
+		if (got == SIGHUP)
+			reload_run(&d->reload, &d->app);
 		if (!serve_healthy(d->app.serve)) {
 			log_error("device_lost", "device=%s", d->config.device);
 			_exit(WORKER_EXIT_DEVICE);
@@ -216,11 +224,13 @@ static int wait_for_signal(const struct daemon *d, const sigset_t *signals)
 
 int main(int argc, char **argv)
 {
-	struct daemon d = { .lock_fd = -1 };
+	struct daemon d = { .lock_fd = -1, .reload = { argc, argv, environ, NULL } };
 	enum config_action action;
 	struct errinfo ei;
 	sigset_t signals;
 
+	if (argc > 1 && argv[1][0] != '-')
+		return command_run(argc, argv, environ);
 	take_signals(&signals);
 	if (config_load(argc, argv, environ, stdout, &d.config, &action, &ei) != OK) {
 		fprintf(stderr, "bertd: %s\n", ei.msg);

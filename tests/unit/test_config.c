@@ -232,6 +232,86 @@ static void bad_variables_are_refused_by_name(void **state)
 			    "BERTD_THREADS: must be a whole number from 0 to 1024, not \"x\"");
 }
 
+/* Loads with BERTD_<variable> naming a file of the n bytes, beside one more variable. */
+static enum err load_value_file(const char *variable, const char *content, size_t n,
+				const char *other)
+{
+	char path[] = "/tmp/bertd-value-XXXXXX", text[128];
+	char *env[] = { text, (char *)other, NULL };
+	char *argv[] = { "bertd", NULL };
+	enum config_action action;
+	int fd = mkstemp(path);
+
+	assert_int_equal(write(fd, content, n), (ssize_t)n);
+	close(fd);
+	snprintf(text, sizeof(text), "BERTD_%s=%s", variable, path);
+	enum err e = config_load(1, argv, env, stdout, &c, &action, &ei);
+	unlink(path);
+	return e;
+}
+
+static void a_value_is_read_from_the_file_that_a_variable_names(void **state)
+{
+	(void)state;
+
+	assert_int_equal(load_value_file("DEFAULT_MODEL_FILE", "im db\n\n", 7, NULL), OK);
+	assert_string_equal(c.default_model, "im db\n");
+	config_clear(&c);
+	assert_int_equal(load_value_file("MAX_STREAMS_FILE", "17", 2, "BERTD_THREADS=2"), OK);
+	assert_true(c.max_streams == 17 && c.threads == 2);
+	config_clear(&c);
+	assert_int_equal(load_value_file("API_KEYS_FILE_FILE", "/k\n", 3, NULL), OK);
+	assert_string_equal(c.api_keys_file, "/k");
+	config_clear(&c);
+}
+
+static void an_option_whose_name_ends_in_file_is_not_read_from_one(void **state)
+{
+	(void)state;
+
+	assert_int_equal(load(NULL, NULL, "BERTD_PORT_FILE=/nonexistent/port"), OK);
+	assert_string_equal(c.port_file, "/nonexistent/port");
+	config_clear(&c);
+}
+
+static void bad_value_files_are_refused_by_name(void **state)
+{
+	(void)state;
+
+	assert_int_equal(load_value_file("THREADS_FILE", "x\n", 2, NULL), ERR_INVALID);
+	assert_string_equal(ei.msg,
+			    "BERTD_THREADS_FILE: must be a whole number from 0 to 1024, not \"x\"");
+	assert_int_equal(load_value_file("DEFAULT_MODEL_FILE", "a\0b", 3, NULL), ERR_INVALID);
+	assert_non_null(strstr(ei.msg, "holds a NUL byte"));
+	assert_int_equal(load(NULL, NULL, "BERTD_THREADS_FILE=/nonexistent/n"), ERR_INVALID);
+	assert_non_null(strstr(ei.msg, "BERTD_THREADS_FILE: cannot open /nonexistent/n"));
+	assert_int_equal(load(NULL, NULL, "BERTD_CONFIG_FILE=/x"), ERR_INVALID);
+	assert_non_null(strstr(ei.msg, "BERTD_CONFIG_FILE: unknown option"));
+	assert_int_equal(load_value_file("THREADS_FILE", "1", 1, "BERTD_THREADS=1"), ERR_INVALID);
+	assert_string_equal(
+		ei.msg, "BERTD_THREADS: is set twice, by itself and by the variable with _FILE");
+}
+
+static void values_are_compared_and_taken_by_kind(void **state)
+{
+	struct config from;
+	(void)state;
+
+	config_init(&from);
+	for (size_t i = 0; i < N_SAMPLES; i++) {
+		const struct field *row = &config_options[i];
+		config_init(&c);
+		assert_true(config_equal(&c, &from, row));
+		assert_int_equal(config_set(&from, row, samples[i].value, "here", &ei), OK);
+		assert_false(config_equal(&c, &from, row));
+		config_take(&c, &from, row);
+		assert_true(config_equal(&c, &from, row));
+		assert_true(holds(row->name, samples[i].value));
+		config_clear(&c);
+	}
+	config_clear(&from);
+}
+
 static void bad_files_are_refused_by_line(void **state)
 {
 	static const struct {
@@ -374,6 +454,10 @@ int main(void)
 		cmocka_unit_test(config_file_can_be_named_by_the_environment),
 		cmocka_unit_test(bad_values_are_refused_by_name),
 		cmocka_unit_test(bad_variables_are_refused_by_name),
+		cmocka_unit_test(a_value_is_read_from_the_file_that_a_variable_names),
+		cmocka_unit_test(an_option_whose_name_ends_in_file_is_not_read_from_one),
+		cmocka_unit_test(bad_value_files_are_refused_by_name),
+		cmocka_unit_test(values_are_compared_and_taken_by_kind),
 		cmocka_unit_test(bad_files_are_refused_by_line),
 		cmocka_unit_test(empty_value_unsets_what_may_be_unset),
 		cmocka_unit_test(sizes_and_flags_have_their_forms),

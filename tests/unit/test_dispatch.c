@@ -302,10 +302,12 @@ static void keys_are_asked_for_but_on_open_routes(void **state)
 {
 	char path[] = "/tmp/bertd-keys-XXXXXX";
 	struct errinfo ei;
+	struct keys *keys;
 	(void)state;
 
 	dprintf(mkstemp(path), "me:" KEY "\n");
-	assert_int_equal(keys_load(path, &app.keys, &ei), OK);
+	assert_int_equal(keys_load(path, &keys, &ei), OK);
+	app.keys = keys;
 	unlink(path);
 	assert_int_equal(status_of("GET", "/open", NULL, NULL), 200);
 	assert_int_equal(status_of("GET", "/jobs", NULL, NULL), 401);
@@ -316,8 +318,8 @@ static void keys_are_asked_for_but_on_open_routes(void **state)
 	assert_int_equal(status_of("GET", "/nothing", NULL, NULL), 401);
 	assert_int_equal(status_of("PUT", "/jobs", NULL, NULL), 401);
 	assert_int_equal(status_of("GET", "/nothing", NULL, "X-API-Key: " KEY "\n"), 404);
-	keys_free(app.keys);
 	app.keys = NULL;
+	keys_free(keys);
 }
 
 static void ticket_is_waited_for(void **state)
