@@ -14,19 +14,22 @@ struct reloaded {
 	struct reloaded *next;
 };
 
-/* Gives next the values of the options that cannot change. */
-static void keep_fixed(struct config *next, const struct config *running)
+#define MAX_OPTIONS 64
+
+/* Gives next the values of the options that cannot change. wanted: those that were to, by row. */
+static void keep_fixed(struct config *next, const struct config *running, bool *wanted)
 {
-	for (const struct field *row = config_options; row->name; row++) {
-		if (config_is_live(row) || config_equal(next, running, row))
-			continue;
-		log_warn("restart_needed", "option=%s", row->name);
-		config_take(next, running, row);
+	for (int i = 0; config_options[i].name; i++) {
+		const struct field *row = &config_options[i];
+		BUG_ON(i == MAX_OPTIONS);
+		wanted[i] = !config_is_live(row) && !config_equal(next, running, row);
+		if (wanted[i])
+			config_take(next, running, row);
 	}
 }
 
 static enum err load(const struct reload *r, const struct config *running, struct reloaded *next,
-		     struct errinfo *ei)
+		     bool *wanted, struct errinfo *ei)
 {
 	enum config_action action;
 	struct errinfo why;
@@ -34,7 +37,7 @@ static enum err load(const struct reload *r, const struct config *running, struc
 
 	if (e != OK)
 		return e;
-	keep_fixed(&next->config, running);
+	keep_fixed(&next->config, running, wanted);
 	e = config_check(&next->config, ei);
 	if (e == OK && running->api_keys_file) {
 		e = keys_load(running->api_keys_file, &next->keys, &why);
@@ -50,9 +53,10 @@ static enum err load(const struct reload *r, const struct config *running, struc
 void reload_run(struct reload *r, struct app *app)
 {
 	struct reloaded *next = mem_zalloc(1, sizeof(*next));
+	bool wanted[MAX_OPTIONS];
 	struct errinfo ei;
 
-	if (load(r, app->config, next, &ei) != OK) {
+	if (load(r, app->config, next, wanted, &ei) != OK) {
 		log_error("reload_failed", "error=%s", log_q(ei.msg));
 		free(next);
 		return;
@@ -62,6 +66,9 @@ void reload_run(struct reload *r, struct app *app)
 	app->config = &next->config;
 	app->keys = next->keys;
 	log_set_level((enum log_level)next->config.log_level);
+	for (int i = 0; config_options[i].name; i++)
+		if (wanted[i])
+			log_warn("restart_needed", "option=%s", config_options[i].name);
 	log_info("reloaded", "keys=%d", next->keys ? keys_count(next->keys) : 0);
 }
 

@@ -90,6 +90,23 @@ static enum err check_model(const struct item *item, const char *path, struct er
 	return e;
 }
 
+static bool job_has_ended(struct db *db, const char *id)
+{
+	struct job j = { 0 };
+	bool ended = job_get(db, id, &j, NULL) == OK && job_state_final(j.state);
+
+	job_clear(&j);
+	return ended;
+}
+
+/* A checkpoint of a running job loses its folder before its row, and a crash in between is mended
+ * when the job goes on. */
+static bool is_on_its_way_out(const struct check *c, const struct item *item, const char *path)
+{
+	return item->kind == ITEM_CHECKPOINT && !files_exist(path) &&
+	       !job_has_ended(c->db, item->job_id);
+}
+
 static void check_item(struct check *c, const struct item *item)
 {
 	char *path = inventory_path(&c->places, item);
@@ -97,7 +114,8 @@ static void check_item(struct check *c, const struct item *item)
 	enum err e = item->kind == ITEM_DATASET ? check_dataset(item, path, &ei)
 						: check_model(item, path, &ei);
 
-	if (e != OK && inventory_find(c->db, item, NULL) != ERR_NOT_FOUND) {
+	if (e != OK && !is_on_its_way_out(c, item, path) &&
+	    inventory_find(c->db, item, NULL) != ERR_NOT_FOUND) {
 		char *line = mem_printf("%s: %s", item->id, ei.msg);
 		fault(c, line);
 		free(line);

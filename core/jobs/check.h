@@ -12,8 +12,9 @@ struct check_counts {
 /* Checks the database (SQLite's integrity_check and foreign_key_check), the stored request of each
  * job, and the files of each row: size and sha256 of data sets; sha256 of model.safetensors,
  * config.json and the tokenizer of models and checkpoints, and the size of models. tell gets one
- * line a fault. What is deleted meanwhile is no fault, and neither are files without a row, which
- * the next start removes. ERR_NOT_FOUND without a database, ERR_DB when it cannot be read. */
+ * line a fault. No faults: what is deleted meanwhile; files without a row, which the next start
+ * removes; a checkpoint without files of a job that has not ended, whose row goes when the job goes
+ * on. ERR_NOT_FOUND without a database, ERR_DB when it cannot be read. */
 enum err check_run(const char *data_dir, struct check_counts *counts,
 		   void (*tell)(void *ctx, const char *line), void *ctx,
 		   struct errinfo *ei) MUST_USE;

@@ -222,7 +222,7 @@ class Reload(unittest.TestCase):
         self.start(api_keys_file=self.file)
         good = self.file.read_text()
         for conf, keys in [("max_classify_texts = many\n", good), ("max_classify_texts = 3\n", "no colon\n"),
-                           ("max_streams = 100000\n", good), (None, good), ("max_classify_texts = 3\n", "")]:
+                           ("max_streams = 100000\n", good), ("http_threads = 2\n", "no colon\n"), (None, good), ("max_classify_texts = 3\n", "")]:
             with self.subTest(conf=conf, keys=keys):
                 self.conf.write_text(conf) if conf else self.conf.unlink()
                 self.file.write_text(keys)

@@ -207,6 +207,22 @@ static void check_tells_a_fault_and_changes_nothing(void **state)
 	dataset_row_clear(&d);
 }
 
+static void a_checkpoint_without_files_is_a_fault_once_its_job_has_ended(void **state)
+{
+	struct fixture *f = *state;
+	char id[72], job[ID_SIZE];
+	struct job j;
+
+	make_dataset(f, "text,label\n", false, id);
+	queue_job(f, id, job);
+	assert_int_equal(checkpoint_row_put(f->db, job, 8, 1, NULL, "00", 1, &f->ei), OK);
+	assert_int_equal(faults_in(f, f->data), 0);
+	assert_int_equal(job_cancel(f->db, job, &j, &f->ei), OK);
+	job_clear(&j);
+	assert_int_equal(faults_in(f, f->data), 1);
+	assert_non_null(strstr(f->told.data, "/checkpoint-8: "));
+}
+
 static void a_folder_without_a_database_is_refused_by_both(void **state)
 {
 	struct fixture *f = *state;
@@ -227,6 +243,7 @@ int main(void)
 		T(a_checkpoint_without_files_leaves_its_job_to_start_again),
 		T(a_folder_that_is_not_empty_is_refused_and_kept),
 		T(check_tells_a_fault_and_changes_nothing),
+		T(a_checkpoint_without_files_is_a_fault_once_its_job_has_ended),
 		T(a_folder_without_a_database_is_refused_by_both),
 	};
 
