@@ -31,7 +31,7 @@ const struct web_route web_routes[] = {
 
 	{ "GET", "/livez", livez_get, SCOPE_NONE },
 	{ "GET", "/readyz", readyz_get, SCOPE_NONE },
-	{ "GET", "/metrics", metrics_get, SCOPE_READ },
+	{ "GET", "/metrics", metrics_get, SCOPE_READ, ON_POOL },
 	{ "GET", "/openapi.yaml", openapi_get, SCOPE_NONE },
 	{ "GET", "/", root_get, SCOPE_NONE },
 	{ 0 },

@@ -219,6 +219,15 @@ enum err job_counts(struct db *db, int64_t *counts, struct errinfo *ei)
 	return db_end(s, e == ERR_NOT_FOUND ? OK : e, ei);
 }
 
+enum err job_oldest_queued(struct db *db, int64_t *created_ms, struct errinfo *ei)
+{
+	struct stmt *s = db_begin(db, SQL_JOB_OLDEST_QUEUED);
+	enum err e = stmt_step(s, ei);
+
+	*created_ms = e == OK ? stmt_get_int(s, 0) : 0;
+	return db_end(s, e, ei);
+}
+
 static enum err delete_ended(struct db *db, const char *id, struct errinfo *ei)
 {
 	struct job j = { 0 };

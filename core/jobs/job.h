@@ -86,6 +86,10 @@ enum err job_list(struct db *db, const struct job_page *page, struct job **out, 
 		  struct errinfo *ei) MUST_USE;
 /* Counts by state into counts[N_JOB_STATES]. */
 enum err job_counts(struct db *db, int64_t *counts, struct errinfo *ei) MUST_USE;
+/* When the oldest of the queued jobs was created; 0: none is queued. */
+enum err job_oldest_queued(struct db *db, int64_t *created_ms, struct errinfo *ei) MUST_USE;
+/* Jobs that have come to this final state since the process started. */
+int64_t job_ended(enum job_state s);
 
 /* queued → cancelled at once; preparing, running → cancelling (the worker ends it); cancelling,
  * cancelled: as it is. ERR_CONFLICT naming the state for the other final ones. Stores the status

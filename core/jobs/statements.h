@@ -34,6 +34,7 @@
 	X(SQL_JOB_LIST_IN_STATE, "SELECT " JOB_COLS " FROM jobs j WHERE j.state = ?3 " \
 				 "AND j.id < coalesce(?1, '~') ORDER BY j.id DESC LIMIT ?2") \
 	X(SQL_JOB_COUNTS, "SELECT state, count(*) FROM jobs GROUP BY state") \
+	X(SQL_JOB_OLDEST_QUEUED, "SELECT min(created_ms) FROM jobs WHERE state = 'queued'") \
 	X(SQL_JOB_COUNT_QUEUED, "SELECT count(*) FROM jobs WHERE state = 'queued'") \
 	X(SQL_JOB_DELETE, "DELETE FROM jobs WHERE id = ?1") \
 	X(SQL_JOB_CLAIM, "UPDATE jobs SET state = 'preparing', attempt = attempt + 1, " \

@@ -19,6 +19,13 @@
 
 #define IDLE_TOKENIZERS 16
 
+const char *const serve_rejections[] = {
+	[SERVE_QUEUE_FULL] = "queue_full",
+	[SERVE_STOPPING] = "stopping",
+	[SERVE_TOO_MANY_TEXTS] = "too_many_texts",
+	[SERVE_BAD_TEXT] = "bad_text",
+};
+
 struct serve {
 	struct serve_config config;
 	char *device;
@@ -67,7 +74,7 @@ static void finish(struct serve *s, struct work *w)
 	pthread_mutex_lock(&s->lock);
 	s->stats.queued_texts -= rq->n_texts - w->next;
 	s->stats.requests++;
-	s->stats.seconds_queued += rq->seconds_queued;
+	histogram_observe(&s->stats.queue_seconds, &histogram_seconds, rq->seconds_queued);
 	s->unhealthy |= rq->error == ERR_DEVICE;
 	pthread_mutex_unlock(&s->lock);
 	models_release(s->models, w->model);
@@ -101,7 +108,8 @@ static enum err encode(struct serve *s, struct work *w, const struct tokenizers_
 	enum err rc = work_encode(w, e, ei);
 
 	pthread_mutex_lock(&s->lock);
-	s->stats.seconds_tokenize += clock_monotonic() - start;
+	histogram_observe(&s->stats.tokenize_seconds, &histogram_seconds,
+			  clock_monotonic() - start);
 	pthread_mutex_unlock(&s->lock);
 	return rc;
 }
@@ -155,7 +163,9 @@ static void end_pass(struct serve *s, int passes, double seconds)
 	s->stats.batches += passes;
 	s->stats.texts += b->n;
 	s->stats.tokens += b->n_tokens;
-	s->stats.seconds_inference += seconds;
+	histogram_observe(&s->stats.inference_seconds, &histogram_seconds, seconds);
+	histogram_observe(&s->stats.batch_texts, &histogram_texts, b->n);
+	histogram_observe(&s->stats.batch_tokens, &histogram_tokens, (double)b->n_tokens);
 	pthread_mutex_unlock(&s->lock);
 	for (int i = 0; i < b->n_works; i++) {
 		struct work *w = b->works[i];
@@ -263,35 +273,50 @@ void serve_stop(struct serve *s)
 
 /* --- submitting, any thread --- */
 
+static enum err reject_locked(struct serve *s, enum serve_rejection why, enum err e)
+{
+	s->stats.rejected[why]++;
+	return e;
+}
+
+static enum err reserve_locked(struct serve *s, int n_texts, struct errinfo *ei)
+{
+	int64_t max = s->config.max_queue_texts;
+
+	if (n_texts < 1)
+		return reject_locked(s, SERVE_BAD_TEXT,
+				     err_set(ei, ERR_INVALID, "input has no text"));
+	if (n_texts > max)
+		return reject_locked(s, SERVE_TOO_MANY_TEXTS,
+				     err_set(ei, ERR_TOO_LARGE,
+					     "input has %d texts; the queue holds %lld", n_texts,
+					     (long long)max));
+	if (s->stopping)
+		return reject_locked(s, SERVE_STOPPING,
+				     err_set(ei, ERR_BUSY, "the server is stopping"));
+	if (s->stats.queued_texts + n_texts > max)
+		return reject_locked(s, SERVE_QUEUE_FULL,
+				     err_set(ei, ERR_BUSY, "%lld texts are waiting already",
+					     (long long)s->stats.queued_texts));
+	s->stats.queued_texts += n_texts;
+	return OK;
+}
+
 /* Takes room in the queue before the work of tokenizing is done. */
 static enum err reserve(struct serve *s, int n_texts, struct errinfo *ei)
 {
-	int64_t max = s->config.max_queue_texts;
-	enum err rc = OK;
-
-	if (n_texts < 1)
-		return err_set(ei, ERR_INVALID, "input has no text");
-	if (n_texts > max)
-		return err_set(ei, ERR_TOO_LARGE, "input has %d texts; the queue holds %lld",
-			       n_texts, (long long)max);
 	pthread_mutex_lock(&s->lock);
-	if (s->stopping)
-		rc = err_set(ei, ERR_BUSY, "the server is stopping");
-	else if (s->stats.queued_texts + n_texts > max)
-		rc = err_set(ei, ERR_BUSY, "%lld texts are waiting already",
-			     (long long)s->stats.queued_texts);
-	if (rc == OK)
-		s->stats.queued_texts += n_texts;
-	else
-		s->stats.rejected++;
+	enum err rc = reserve_locked(s, n_texts, ei);
 	pthread_mutex_unlock(&s->lock);
 	return rc;
 }
 
+/* The texts are not queued after all. */
 static void give_room_back(struct serve *s, int n_texts)
 {
 	pthread_mutex_lock(&s->lock);
 	s->stats.queued_texts -= n_texts;
+	s->stats.rejected[SERVE_BAD_TEXT]++;
 	pthread_cond_signal(&s->wake);
 	pthread_mutex_unlock(&s->lock);
 }

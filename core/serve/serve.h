@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/histogram.h"
 #include "text/tokenizer.h"
 
 struct serve;
@@ -95,13 +96,21 @@ bool serve_healthy(struct serve *s);
 /* Forgets a model that was deleted; requests that hold it finish. */
 void serve_drop(struct serve *s, const char *model_id);
 
+enum serve_rejection { SERVE_QUEUE_FULL, SERVE_STOPPING, SERVE_TOO_MANY_TEXTS, SERVE_BAD_TEXT };
+#define N_SERVE_REJECTIONS 4
+extern const char *const serve_rejections[]; /* "queue_full", … */
+
 struct serve_stats {
 	/* Since the start: */
-	int64_t requests;		/* answered by done, with an error or without */
-	int64_t texts, tokens, batches; /* that went through a model */
-	int64_t rejected;		/* ERR_BUSY */
-	int64_t loads, evictions;	/* of models */
-	double seconds_inference, seconds_queued, seconds_tokenize;
+	int64_t requests;		      /* answered by done, with an error or without */
+	int64_t texts, tokens, batches;	      /* that went through a model */
+	int64_t rejected[N_SERVE_REJECTIONS]; /* requests, by serve_submit */
+	int64_t loads, evictions;	      /* of models */
+	struct histogram tokenize_seconds;    /* of each request (histogram_seconds) */
+	struct histogram queue_seconds;	      /* of each request (histogram_seconds) */
+	struct histogram inference_seconds;   /* of each batch (histogram_seconds) */
+	struct histogram batch_texts;	      /* histogram_texts */
+	struct histogram batch_tokens;	      /* histogram_tokens */
 	/* Now: */
 	int64_t queued_texts, loaded_models, loaded_bytes;
 };

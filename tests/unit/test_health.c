@@ -16,7 +16,8 @@
 #include "prometheus.h"
 #include "web.h"
 
-static struct config config;
+static char cpu[] = "cpu";
+static struct config config = { .device = cpu };
 static struct app app;
 
 static int open_app(void **state)

@@ -195,7 +195,9 @@ static void statistics_count_what_went_through(void **state)
 	assert_int_equal(stats.tokens, fake_bert.forward_tokens);
 	assert_int_equal(stats.batches, fake_bert.forwards);
 	assert_int_equal(stats.queued_texts, 0);
-	assert_true(stats.seconds_inference > 0 && stats.seconds_tokenize > 0);
+	assert_int_equal(stats.queue_seconds.count, 2);
+	assert_true(stats.batch_texts.sum == 61 && stats.batch_tokens.sum == (double)stats.tokens);
+	assert_true(stats.inference_seconds.sum > 0 && stats.tokenize_seconds.sum > 0);
 }
 
 int main(void)

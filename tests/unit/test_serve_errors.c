@@ -18,7 +18,7 @@ static void a_full_queue_is_busy_and_an_empty_one_is_not(void **state)
 	submit(one);
 	serve_get_stats(serve, &stats);
 	assert_int_equal(stats.queued_texts, QUEUE_TEXTS);
-	assert_int_equal(stats.rejected, 1);
+	assert_int_equal(stats.rejected[SERVE_QUEUE_FULL], 1);
 	open_gate(&gate);
 	await(&a, 2);
 	serve_request_free(ask(two));
