@@ -32,7 +32,7 @@ class Backup(unittest.TestCase):
     def backup_under_load(cls):
         """While a job trains, jobs are queued and deleted, and texts are classified."""
         d, cls.failures, over = cls.daemon, [], threading.Event()
-        cls.running = d.toy_job(n=64, num_train_epochs=1000)
+        cls.running = d.toy_job(n=64, num_train_epochs=10000)
         d.wait_step(cls.running, 20)
         cls.queued = d.toy_job(n=16, max_steps=1)
 
@@ -54,6 +54,7 @@ class Backup(unittest.TestCase):
         for t in threads:
             t.start()
         cls.backup = bertd("backup", str(cls.copy), f"--data-dir={d.folder}/data")
+        cls.status_after = d.get(f"/jobs/{cls.running}").json["status"]
         over.set()
         for t in threads:
             t.join()
@@ -70,7 +71,7 @@ class Backup(unittest.TestCase):
     def test_the_daemon_did_not_notice(self):
         self.assertEqual(self.backup[0], 0, self.backup)
         self.assertEqual(self.failures, [])
-        self.assertEqual(self.daemon.get(f"/jobs/{self.running}").json["status"], "running")
+        self.assertEqual(self.status_after, "running")
 
     def test_the_copy_is_whole_and_nothing_else_is_left(self):
         code, out, err = bertd("check", str(self.copy))
@@ -140,7 +141,7 @@ class Backup(unittest.TestCase):
              "mdl_"),
             ("checkpoint", lambda f: flip(one(f, "jobs/*/checkpoint-*/model.safetensors")), "/checkpoint-"),
             ("no checkpoint", lambda f: shutil.rmtree(one(f, "jobs/*/checkpoint-*")), "/checkpoint-"),
-            ("request", lambda f: sql(f, "UPDATE jobs SET spec = '{}' WHERE state = 'queued'"), "stored request"),
+            ("request", lambda f: sql(f, f"UPDATE jobs SET spec = '{{}}' WHERE id = '{self.queued}'"), "stored request"),
             ("orphan", lambda f: sql(f, "INSERT INTO events VALUES ('job_x', 1, 0, 'log', '{}')"), "a row of events"),
         ]:
             with self.subTest(name):
