@@ -15,6 +15,7 @@
 #define O(member) offsetof(struct config, member)
 
 static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL };
+static const char *const log_formats[] = { "logfmt", "json", NULL };
 
 const struct field config_options[] = {
 	{ "listen", F_STRING, O(listen), 1, 128,
@@ -40,6 +41,8 @@ const struct field config_options[] = {
 	  .help = "Model of requests that name none." },
 	{ "log_level", F_ENUM, O(log_level), .names = log_levels,
 	  .help = "Least weight of what is logged." },
+	{ "log_format", F_ENUM, O(log_format), .names = log_formats,
+	  .help = "One line of logfmt, or one JSON object, for each event." },
 	{ "http_threads", F_INT, O(http_threads), 1, 64,
 	  .help = "Threads that serve connections." },
 	{ "max_connections", F_INT, O(max_connections), 1, 100000,
@@ -77,6 +80,7 @@ void config_init(struct config *c)
 		.data_dir = mem_strdup("data"),
 		.device = mem_strdup("cpu"),
 		.log_level = LOG_INFO,
+		.log_format = LOG_LOGFMT,
 		.http_threads = 4,
 		.max_connections = 1024,
 		.idle_timeout = 60,

@@ -20,11 +20,11 @@ struct config {
 	char *listen;	 /* "127.0.0.1:8080"; port 0: the system chooses */
 	char *port_file; /* NULL: none; receives the port once the daemon is ready */
 	char *data_dir, *data_root, *model_dir;
-	char *device;	     /* "cpu", "cuda", "cuda:0" */
-	int64_t threads;     /* CPU threads of training and of inference; 0: all cores */
-	char *api_keys_file; /* NULL: none; one "name:key" a line */
-	char *default_model; /* NULL: /classify needs "model" */
-	int log_level;
+	char *device;		   /* "cpu", "cuda", "cuda:0" */
+	int64_t threads;	   /* CPU threads of training and of inference; 0: all cores */
+	char *api_keys_file;	   /* NULL: none; one "name:key" a line */
+	char *default_model;	   /* NULL: /classify needs "model" */
+	int log_level, log_format; /* enum log_level, enum log_format */
 	int64_t http_threads;
 	int64_t max_connections;
 	int64_t idle_timeout;	  /* seconds a connection may do nothing */

@@ -158,6 +158,7 @@ static enum err start(struct daemon *d, struct errinfo *ei)
 {
 	const struct config *c = &d->config;
 
+	log_set_format((enum log_format)c->log_format);
 	log_set_level((enum log_level)c->log_level);
 	d->app.config = c;
 	d->app.places = (struct places){ c->data_dir, c->data_root, c->model_dir };

@@ -10,6 +10,12 @@
 #include <unistd.h>
 
 static atomic_int threshold = LOG_INFO;
+static atomic_int line_format = LOG_LOGFMT;
+
+void log_set_format(enum log_format format)
+{
+	atomic_store(&line_format, format);
+}
 
 void log_set_level(enum log_level level)
 {
@@ -19,7 +25,7 @@ void log_set_level(enum log_level level)
 void log_line(enum log_level level, const char *event, const char *fmt, ...)
 {
 	static const char *const names[] = { "debug", "info", "warn", "error" };
-	char line[2048], when[CLOCK_TEXT_SIZE];
+	char line[2048], json[4096], when[CLOCK_TEXT_SIZE], *text = line;
 	va_list ap;
 
 	if ((int)level < atomic_load(&threshold))
@@ -35,10 +41,15 @@ void log_line(enum log_level level, const char *event, const char *fmt, ...)
 	n += m;
 	if (n > (int)sizeof(line) - 2)
 		n = (int)sizeof(line) - 2;
-	line[n++] = '\n';
+	line[n] = '\0';
+	if (atomic_load(&line_format) == LOG_JSON) {
+		n = (int)log_json(line, json, sizeof(json) - 1);
+		text = json;
+	}
+	text[n++] = '\n';
 	/* One write a line: lines of several threads do not mix. A full pipe loses the line, not
 	 * the daemon. */
-	if (write(STDERR_FILENO, line, (size_t)n) < 0)
+	if (write(STDERR_FILENO, text, (size_t)n) < 0)
 		return;
 }
 

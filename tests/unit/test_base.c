@@ -304,6 +304,49 @@ static void the_twister_is_the_standard_one(void **state)
 	assert_int_equal(v, 4123659995u);
 }
 
+static void log_lines_become_json(void **state)
+{
+	static const struct {
+		const char *line, *json;
+	} cases[] = {
+		{ "", "{}" },
+		{ "event=http status=200 ms=0.5 n=-3",
+		  "{\"event\":\"http\",\"status\":200,\"ms\":0.5,\"n\":-3}" },
+		{ "a=007 b=1. c=95e443 d=- e=1.2.3",
+		  "{\"a\":\"007\",\"b\":\"1.\",\"c\":\"95e443\",\"d\":\"-\",\"e\":\"1.2.3\"}" },
+		{ "path=\"a \\\"b\\\" \\\\ c=d\" x=1",
+		  "{\"path\":\"a \\\"b\\\" \\\\ c=d\",\"x\":1}" },
+		{ "number=\"5\" empty=\"\" bare= flag",
+		  "{\"number\":\"5\",\"empty\":\"\",\"bare\":\"\","
+		  "\"flag\":\"\"}" },
+		{ "cut=\"no end\\", "{\"cut\":\"no end\\\\\"}" },
+		{ "t=a\x01\tb\x1f", "{\"t\":\"a\\u0001\\u0009b\\u001f\"}" },
+		{ "t=\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80",
+		  "{\"t\":\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\"}" },
+		{ "t=\xff|\xc0\xaf|\xed\xa0\x80|\xe2\x82",
+		  "{\"t\":\"\\ufffd|\\ufffd\\ufffd|\\ufffd\\ufffd\\ufffd|\\ufffd\\ufffd\"}" },
+	};
+	char out[256];
+	(void)state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(log_json(cases[i].line, out, sizeof(out)), strlen(cases[i].json));
+		assert_string_equal(out, cases[i].json);
+	}
+}
+
+static void log_members_that_do_not_fit_are_left_out(void **state)
+{
+	char out[20];
+	(void)state;
+
+	for (size_t size = 3; size < sizeof(out); size++) {
+		size_t n = log_json("a=1 bc=\"text\"", out, size);
+		assert_true(n < size);
+		assert_string_equal(out, size < 8 ? "{}" : "{\"a\":1}");
+	}
+}
+
 static void quoted_log_values_stay_on_one_line(void **state)
 {
 	(void)state;
@@ -331,6 +374,8 @@ int main(void)
 						remove_folder),
 		cmocka_unit_test(the_twister_is_the_standard_one),
 		cmocka_unit_test(quoted_log_values_stay_on_one_line),
+		cmocka_unit_test(log_lines_become_json),
+		cmocka_unit_test(log_members_that_do_not_fit_are_left_out),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -73,14 +73,19 @@ static bool holds(const char *name, const char *value)
 static const struct {
 	const char *name, *value;
 } samples[] = {
-	{ "listen", "[::1]:9000" },  { "port_file", "/run/port" },  { "data_dir", "/d" },
-	{ "data_root", "/r" },	     { "model_dir", "/m" },	    { "device", "cuda:1" },
-	{ "threads", "3" },	     { "api_keys_file", "/k" },	    { "default_model", "imdb" },
-	{ "log_level", "debug" },    { "http_threads", "2" },	    { "max_connections", "300" },
-	{ "idle_timeout", "7" },     { "max_body_bytes", "3M" },    { "max_upload_bytes", "1T" },
-	{ "max_queued_jobs", "5" },  { "max_classify_texts", "9" }, { "max_text_bytes", "17" },
-	{ "max_streams", "11" },     { "max_model_bytes", "5G" },   { "max_batch_tokens", "100" },
-	{ "max_queue_texts", "12" }, { "min_free_bytes", "0" },	    { "serve_bf16", "yes" },
+	{ "listen", "[::1]:9000" },   { "port_file", "/run/port" },
+	{ "data_dir", "/d" },	      { "data_root", "/r" },
+	{ "model_dir", "/m" },	      { "device", "cuda:1" },
+	{ "threads", "3" },	      { "api_keys_file", "/k" },
+	{ "default_model", "imdb" },  { "log_level", "debug" },
+	{ "log_format", "json" },     { "http_threads", "2" },
+	{ "max_connections", "300" }, { "idle_timeout", "7" },
+	{ "max_body_bytes", "3M" },   { "max_upload_bytes", "1T" },
+	{ "max_queued_jobs", "5" },   { "max_classify_texts", "9" },
+	{ "max_text_bytes", "17" },   { "max_streams", "11" },
+	{ "max_model_bytes", "5G" },  { "max_batch_tokens", "100" },
+	{ "max_queue_texts", "12" },  { "min_free_bytes", "0" },
+	{ "serve_bf16", "yes" },
 };
 #define N_SAMPLES (sizeof(samples) / sizeof(samples[0]))
 
