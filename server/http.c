@@ -466,11 +466,22 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 	return v->phase == PHASE_BODY ? whole(v) : wait_or_answer(v);
 }
 
+/* The job that the path names; NULL: none. */
+static const char *job_of(const struct visit *v)
+{
+	static const char prefix[] = "/jobs/:id";
+	bool has = v->x.route && strncmp(v->x.route->path, prefix, sizeof(prefix) - 1) == 0;
+
+	return has ? v->x.rq.params[0] : NULL;
+}
+
 static void log_access(const struct visit *v, int status, double seconds, bool cut)
 {
-	log_info("http", "request_id=%s method=%s path=%s status=%d bytes=%lld ms=%.1f%s",
+	const char *job = job_of(v);
+
+	log_info("http", "request_id=%s method=%s path=%s status=%d bytes=%lld ms=%.1f%s%s%s",
 		 v->x.rq.request_id, v->x.method, log_q(v->x.rq.path), status, (long long)v->sent,
-		 seconds * 1e3, cut ? " cut=yes" : "");
+		 seconds * 1e3, cut ? " cut=yes" : "", job ? " job=" : "", job ? log_q(job) : "");
 }
 
 static void on_completed(void *cls, struct MHD_Connection *connection, void **con_cls,

@@ -36,6 +36,7 @@ class JsonLog(DaemonTest):
         self.assertEqual(len(mine), 1, text)
         self.assertEqual((mine[0]["method"], mine[0]["path"]), ("GET", '/jobs/"odd"%20\\name'))
         self.assertEqual((mine[0]["status"], mine[0]["bytes"]), (answer.status, len(answer.body)))
+        self.assertEqual(mine[0]["job"], '"odd" \\name')
         self.assertGreater(mine[0]["ms"], 0)
         self.assertNotIn(KEY, text)
 
