@@ -1,10 +1,12 @@
 """GET /metrics: complete for operators, and without complaint by Prometheus' own linter."""
 
+import json
+import re
 import shutil
 import subprocess
 import unittest
 
-from daemon import DaemonTest
+from daemon import ROOT, DaemonTest
 
 NAMES = """
 bertd_http_requests_total bertd_http_request_duration_seconds_bucket bertd_streams bertd_draining
@@ -15,6 +17,7 @@ bertd_serve_loaded_models bertd_serve_loaded_bytes bertd_device_memory_bytes ber
 bertd_disk_free_bytes bertd_build_info process_start_time_seconds process_cpu_seconds_total
 process_resident_memory_bytes process_virtual_memory_bytes process_open_fds process_max_fds
 """.split()
+METRIC = re.compile(r"\b(?:bertd|process)_\w+")
 ENDED = 'bertd_jobs_ended_total{state="%s"}'
 RUNNING = "epoch step planned_steps loss step_seconds samples_per_second".split()
 
@@ -48,6 +51,10 @@ class Prometheus(DaemonTest):
         self.assertEqual(values["bertd_serve_batch_texts_sum"], before["bertd_serve_batch_texts_sum"] + 2)
         self.assertGreaterEqual(values["bertd_serve_loaded_models"], 1)
         self.assertGreater(values["process_open_fds"], 5)
+        board = (ROOT / "docker" / "grafana-dashboard.json").read_text()
+        shown = {e for x in json.loads(board)["panels"] for t in x["targets"] for e in METRIC.findall(t["expr"])}
+        self.assertGreater(len(shown), 20)
+        self.assertEqual(shown - names, set(), "the dashboard names what is not there")
         for job in (waiting, running):
             d.post(f"/jobs/{job}/cancel", {})
         d.wait(running)
