@@ -19,6 +19,7 @@
 #include "http.h"
 #include "jobs/job.h"
 #include "keys.h"
+#include "notify.h"
 #include "reload.h"
 #include "version.h"
 
@@ -144,13 +145,15 @@ static enum err announce(const struct daemon *d, struct errinfo *ei)
 
 	if (d->config.port_file)
 		e = files_write(d->config.port_file, port, (size_t)n, &why);
-	if (e != OK)
+	if (e != OK) {
 		(void)err_set(ei, e, "port_file: %s", why.msg);
-	else
+	} else {
 		log_info("listening",
 			 "listen=%s port=%d device=%s libtorch=%s version=%s commit=%s",
 			 d->config.listen, http_port(d->http), log_q(d->app.device.name),
 			 d->app.device.libtorch, BERTD_VERSION, BERTD_COMMIT);
+		notify_send("READY=1");
+	}
 	return e;
 }
 
@@ -247,6 +250,7 @@ int main(int argc, char **argv)
 	} else {
 		int got = wait_for_signal(&d, &signals);
 		log_info("stopping", "signal=%s", sigabbrev_np(got));
+		notify_send("STOPPING=1");
 	}
 	stop(&d);
 	if (e == OK) {
