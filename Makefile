@@ -187,6 +187,8 @@ bench-tokenizer: build ## bertd's tokenizer beside the tokenizers library
 install: build ## into $(DESTDIR)$(PREFIX), with the libraries the daemon loads
 	install -D -m 755 $(BUILD)/bertd $(DESTDIR)$(PREFIX)/bin/bertd
 	install -D -m 644 config/bertd.conf $(DESTDIR)$(PREFIX)/share/bertd/bertd.conf
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|/usr/local|$(PREFIX)|' config/bertd.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/bertd.service
 	install -d $(DESTDIR)$(PREFIX)/lib/bertd
 	ldd $(BUILD)/bertd | awk '{ print $$3 }' | grep -F $(addprefix -e ,$(TORCH_LIBS)) | \
 		xargs install -m 644 -t $(DESTDIR)$(PREFIX)/lib/bertd
