@@ -74,7 +74,6 @@ struct http {
 	pthread_cond_t ticks;	/* ended was set */
 	struct visit *streams;
 	int n_visits;	 /* requests that have begun, and guests that have not asked yet */
-	int n_handed;	 /* guests that were counted before MHD told of them */
 	int n_whole;	 /* of these, such that were read to their end */
 	int n_inside;	 /* calls into app */
 	int n_suspended; /* connections */
@@ -397,33 +396,13 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **s
 	pthread_mutex_lock(&h->lock);
 	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
 		*socket_context = mem_zalloc(1, sizeof(struct guest));
-		if (h->n_handed)
-			h->n_handed--;
-		else
-			h->n_visits++;
+		h->n_visits++;
 	} else {
 		struct guest *guest = *socket_context;
 		h->n_visits -= !guest->asked;
 		free(guest);
 		pthread_cond_broadcast(&h->changed);
 	}
-	pthread_mutex_unlock(&h->lock);
-}
-
-/* A connection that was made before the door closed. */
-static void on_late(void *ctx, int fd, const struct sockaddr *address, socklen_t len)
-{
-	struct http *h = ctx;
-
-	pthread_mutex_lock(&h->lock);
-	h->n_visits++;
-	h->n_handed++;
-	pthread_mutex_unlock(&h->lock);
-	if (MHD_add_connection(h->mhd, fd, address, len) == MHD_YES)
-		return;
-	pthread_mutex_lock(&h->lock);
-	h->n_visits--;
-	h->n_handed--;
 	pthread_mutex_unlock(&h->lock);
 }
 
@@ -613,8 +592,9 @@ bool http_drain(struct http *h)
 	h->draining = true;
 	wake_streams_locked(h);
 	pthread_mutex_unlock(&h->lock);
-	MHD_quiesce_daemon(h->mhd);
-	listener_refuse(h->listen_fd, on_late, h);
+	/* Not MHD_quiesce_daemon: it and MHD's threads may both take the socket from the epoll set,
+	 * and MHD aborts the process when the second one fails. */
+	listener_refuse(h->listen_fd);
 	pthread_mutex_lock(&h->lock);
 	wait_locked(h, &h->n_visits, HALF_SECONDS);
 	wait_locked(h, &h->n_whole, DRAIN_SECONDS);
@@ -640,6 +620,7 @@ bool http_stop(struct http *h)
 		return false;
 	pthread_join(h->ticker, NULL);
 	MHD_stop_daemon(h->mhd);
+	h->listen_fd = -1; /* MHD has closed it */
 	free_http(h);
 	return true;
 }

@@ -8,7 +8,8 @@
 #include "base/clock.h"
 #include "config.h"
 
-#define SETTLE_SECONDS 0.02 /* whoever accepted before us has told of it by then */
+#define SETTLE_SECONDS	 0.02 /* a handshake that has begun is over by then, in a local network */
+#define PATIENCE_SECONDS 0.5
 
 enum err listener_open(const char *listen_text, int *fd, int *port, struct errinfo *ei)
 {
@@ -31,39 +32,31 @@ enum err listener_open(const char *listen_text, int *fd, int *port, struct errin
 	return OK;
 }
 
-/* Drops what arrives at the socket itself, so that no connection is made between the last accept
- * and the shutdown, which would reset it. Where it does not work, that moment is left. */
-static void ignore_packets(int fd)
+/* A filter of a TCP socket sees the packet from its TCP header on; byte 13 holds the flags. */
+static void drop_first_packets(int fd)
 {
-	struct sock_filter drop = BPF_STMT(BPF_RET | BPF_K, 0);
-	struct sock_fprog program = { .len = 1, .filter = &drop };
+	enum { FLAGS = 13, SYN = 0x02, ACK = 0x10 };
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, FLAGS),
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, SYN | ACK),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYN, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, 0xffffffff),
+	};
+	struct sock_fprog program = { .len = sizeof(filter) / sizeof(*filter), .filter = filter };
 
 	setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
 }
 
-static void take_waiting(int fd, listener_take *take, void *ctx)
-{
-	struct sockaddr_storage address;
-	socklen_t len = sizeof(address);
-	int got;
-
-	while ((got = accept4(fd, (struct sockaddr *)&address, &len,
-			      SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
-		take(ctx, got, (struct sockaddr *)&address, len);
-		len = sizeof(address);
-	}
-}
-
-void listener_refuse(int fd, listener_take *take, void *ctx)
+void listener_refuse(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
-	double left, end = clock_monotonic() + SETTLE_SECONDS;
+	double now = clock_monotonic(), end = now + PATIENCE_SECONDS, quiet = now;
 
-	while ((left = end - clock_monotonic()) > 0) {
-		if (poll(&p, 1, (int)(left * 1e3) + 1) > 0)
-			take_waiting(fd, take, ctx);
+	drop_first_packets(fd);
+	for (; now < end && now - quiet < SETTLE_SECONDS; now = clock_monotonic()) {
+		if (poll(&p, 1, 0) > 0)
+			quiet = now;
+		poll(NULL, 0, 1);
 	}
-	ignore_packets(fd);
-	take_waiting(fd, take, ctx);
-	shutdown(fd, SHUT_RDWR);
 }
