@@ -68,6 +68,45 @@ const struct field config_options[] = {
 	  .help = "Room that must be left on the disk of data_dir; below it /readyz is 503, and "
 		  "jobs "
 		  "and uploads are refused with 507." },
+	{ "hf_endpoint", F_STRING, O(hf_endpoint), 8, 512,
+	  .help = "The Hugging Face Hub, or a mirror of it: https://HOST[:PORT][/PATH]. "
+		  "HF_ENDPOINT "
+		  "is read too." },
+	{ "hf_token", F_STRING, O(hf_token), 0, 512, .nullable = true, .secret = true,
+	  .help = "Token for gated and private repositories, sent to the host of hf_endpoint only. "
+		  "BERTD_HF_TOKEN_FILE names a file that holds it; HF_TOKEN is read too." },
+	{ "offline", F_BOOL, O(offline),
+	  .help = "Download nothing: the Hub's models and files come from what is there. "
+		  "HF_HUB_OFFLINE is read too." },
+	{ "data_hosts", F_STRING, O(data_hosts), 0, 4096, .nullable = true,
+	  .help = "Hosts, by comma, that jobs may name https:// files of; .example.org is all its "
+		  "subdomains. Unset: none." },
+	{ "http_hosts", F_STRING, O(http_hosts), 0, 4096, .nullable = true,
+	  .help = "Hosts, by comma, that are also spoken to without TLS: HOST or HOST:PORT." },
+	{ "private_networks", F_STRING, O(private_networks), 0, 4096, .nullable = true,
+	  .help = "Networks, by comma, that downloads may reach although they are not public: "
+		  "10.0.0.0/8, 127.0.0.1/32, fd00::/8." },
+	{ "proxy", F_STRING, O(proxy), 0, 512, .nullable = true, .secret = true,
+	  .help = "Proxy of downloads: http://[USER:PASSWORD@]HOST:PORT. Those of the environment "
+		  "are not used." },
+	{ "max_download_bytes", F_INT, O(max_download_bytes), 1024, 16 * TERA,
+	  .help = "Size of one downloaded file." },
+	{ "max_hub_bytes", F_INT, O(max_hub_bytes), 1024, 64 * TERA,
+	  .help = "Room of all downloads; what was used least recently goes first." },
+	{ "max_datasets_bytes", F_INT, O(max_datasets_bytes), 1024, 64 * TERA,
+	  .help = "Room of all uploaded data sets; beyond it uploads are refused with 507." },
+	{ "max_tokens_bytes", F_INT, O(max_tokens_bytes), 1024, 64 * TERA,
+	  .help = "Room of encoded data sets, which later jobs on the same data use again; what "
+		  "was "
+		  "used least recently goes first." },
+	{ "keep_jobs", F_INT, O(keep_jobs), 0, 1000000,
+	  .help = "Ended jobs that are kept, with their checkpoints and models; the oldest go "
+		  "first. "
+		  "0: all. A model in use stays." },
+	{ "keep_bytes", F_INT, O(keep_bytes), 0, 64 * TERA,
+	  .help = "Room of ended jobs with their checkpoints and models; the oldest go first. 0: "
+		  "no "
+		  "limit. A model in use stays." },
 	{ "serve_bf16", F_BOOL, O(serve_bf16),
 	  .help = "Compute in bfloat16 when serving; scores move in the third decimal." },
 	{ .name = NULL },
@@ -94,6 +133,11 @@ void config_init(struct config *c)
 		.max_batch_tokens = 16384,
 		.max_queue_texts = 8192,
 		.min_free_bytes = 512 << 20,
+		.hf_endpoint = mem_strdup("https://huggingface.co"),
+		.max_download_bytes = 20LL << 30,
+		.max_hub_bytes = 100LL << 30,
+		.max_datasets_bytes = 100LL << 30,
+		.max_tokens_bytes = 20LL << 30,
 	};
 }
 

@@ -39,6 +39,13 @@ struct config {
 	int64_t max_queue_texts;
 	int64_t min_free_bytes; /* of the data directory's disk: below, /readyz is 503 and jobs are
 				   refused with 507 */
+	char *hf_endpoint, *hf_token; /* hf_token NULL: none */
+	bool offline;
+	char *data_hosts, *http_hosts, *private_networks; /* lists by comma; NULL: empty */
+	char *proxy;					  /* NULL: none */
+	int64_t max_download_bytes;			  /* of one file */
+	int64_t max_hub_bytes, max_datasets_bytes, max_tokens_bytes; /* of all files of the kind */
+	int64_t keep_jobs, keep_bytes;				     /* 0: no limit */
 	bool serve_bf16;
 };
 extern const struct field config_options[];

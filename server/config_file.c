@@ -208,6 +208,10 @@ void config_print_default(FILE *out)
 void config_print(const struct config *c, FILE *out)
 {
 	for (const struct field *row = config_options; row->name; row++) {
+		if (row->secret && !is_unset(row, c)) {
+			fprintf(out, "# %s is set, and not shown\n", row->name);
+			continue;
+		}
 		fprintf(out, "%s =%s", row->name, is_unset(row, c) ? "" : " ");
 		print_value(row, c, out);
 		fputc('\n', out);

@@ -93,17 +93,6 @@ static enum err read_variable(struct config *c, const char *entry, bool *seen, s
 			 : config_set(c, row, equals + 1, where, ei);
 }
 
-static enum err read_environment(struct config *c, char *const *env, struct errinfo *ei)
-{
-	bool seen[64] = { false }; /* by row of the table */
-	enum err e = OK;
-
-	for (; e == OK && *env; env++)
-		if (strncmp(*env, ENV_PREFIX, strlen(ENV_PREFIX)) == 0 && strchr(*env, '='))
-			e = read_variable(c, *env, seen, ei);
-	return e;
-}
-
 static const char *variable(char *const *env, const char *name)
 {
 	size_t n = strlen(name);
@@ -112,6 +101,40 @@ static const char *variable(char *const *env, const char *name)
 		if (strncmp(*env, name, n) == 0 && (*env)[n] == '=' && (*env)[n + 1])
 			return *env + n + 1;
 	return NULL;
+}
+
+/* The variables of huggingface_hub, below those of bertd. */
+static enum err read_hub_environment(struct config *c, char *const *env, struct errinfo *ei)
+{
+	static const struct {
+		const char *name, *option;
+	} aliases[] = {
+		{ "HF_ENDPOINT", "hf_endpoint" },
+		{ "HF_TOKEN", "hf_token" },
+		{ "HF_HUB_OFFLINE", "offline" },
+	};
+	enum err e = OK;
+
+	for (size_t i = 0; e == OK && i < sizeof(aliases) / sizeof(*aliases); i++) {
+		const char *value = variable(env, aliases[i].name);
+		const struct field *row = fields_find(config_options, aliases[i].option);
+		if (value && row->kind == F_BOOL && strlen(value) == 1 && strchr("01", *value))
+			value = *value == '1' ? "yes" : "no";
+		if (value)
+			e = config_set(c, row, value, aliases[i].name, ei);
+	}
+	return e;
+}
+
+static enum err read_environment(struct config *c, char *const *env, struct errinfo *ei)
+{
+	bool seen[64] = { false }; /* by row of the table */
+	enum err e = read_hub_environment(c, env, ei);
+
+	for (; e == OK && *env; env++)
+		if (strncmp(*env, ENV_PREFIX, strlen(ENV_PREFIX)) == 0 && strchr(*env, '='))
+			e = read_variable(c, *env, seen, ei);
+	return e;
 }
 
 /* Command line */

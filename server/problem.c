@@ -39,6 +39,12 @@ static struct problem problem_of(enum err e)
 	case ERR_DEVICE_MEMORY:
 		return (struct problem){ 503, "device_memory",
 					 "the device has no memory left for this request" };
+	case ERR_NETWORK:
+		return (struct problem){ 502, "network", NULL };
+	case ERR_DENIED:
+		return (struct problem){ 403, "denied", NULL };
+	case ERR_ABSENT:
+		return (struct problem){ 503, "absent", NULL };
 	case OK:
 	case ERR_CANCELLED:
 	case ERR_DB:
@@ -69,6 +75,7 @@ static const struct {
 	{ 422, "Unprocessable Content", "invalid_request_error" },
 	{ 429, "Too Many Requests", "rate_limit_error" },
 	{ 500, "Internal Server Error", "server_error" },
+	{ 502, "Bad Gateway", "server_error" },
 	{ 503, "Service Unavailable", "server_error" },
 	{ 507, "Insufficient Storage", "server_error" },
 };

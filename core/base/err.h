@@ -24,6 +24,9 @@
 	X(ERR_IO, "reading or writing a file failed") \
 	X(ERR_DISK_FULL, "the disk is full") \
 	X(ERR_MODEL, "the model failed") \
+	X(ERR_NETWORK, "another server failed or could not be reached") \
+	X(ERR_DENIED, "access is refused") \
+	X(ERR_ABSENT, "has to be downloaded first") \
 	X(ERR_DEVICE, "the device failed") \
 	X(ERR_DEVICE_MEMORY, "the device is out of memory")
 

@@ -39,6 +39,7 @@ struct field {
 	bool above_min;	 /* min itself is refused */
 	bool required;
 	bool nullable;		  /* null is taken as absent */
+	bool secret;		  /* its value is never printed */
 	const char *const *names; /* F_ENUM: NULL-terminated */
 	const char *help;	  /* one sentence, for --help and the docs */
 };

@@ -21,6 +21,11 @@ static const struct job_end io = {
 	.hint = "the log of the server says which",
 };
 
+static struct job_end of_download(const char *code, const struct errinfo *ei, const char *hint)
+{
+	return (struct job_end){ .code = code, .message = ei->msg, .hint = hint };
+}
+
 static struct job_end of_model(const struct errinfo *ei)
 {
 	struct job_end diverged = {
@@ -67,6 +72,13 @@ struct job_end failure_describe(enum err e, const char *code, const struct errin
 	case ERR_TOO_LARGE:
 	case ERR_UNSUPPORTED:
 		return code ? of_request(code, ei) : internal;
+	case ERR_NETWORK:
+	case ERR_ABSENT:
+		return of_download("download_failed", ei,
+				   "the same job can be sent again: what was downloaded is kept");
+	case ERR_DENIED:
+		return of_download("access_denied", ei,
+				   "the server's hf_token has to belong to an account with access");
 	case ERR_IO:
 		return io;
 	case OK:

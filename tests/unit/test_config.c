@@ -51,9 +51,11 @@ static enum err load_file(const char *text, const char *arg, const char *variabl
 	return e;
 }
 
-/* What --print-config prints for the option now loaded, as "value". */
+/* What --print-config prints for the option now loaded, as "value"; of a secret it prints nothing.
+ */
 static bool holds(const char *name, const char *value)
 {
+	const struct field *row = fields_find(config_options, name);
 	struct buf line = { 0 };
 	char *text;
 	size_t n;
@@ -64,6 +66,10 @@ static bool holds(const char *name, const char *value)
 	fclose(out);
 	buf_printf(&line, "\n%s = %s\n", name, value);
 	bool found = strstr(text, line.data) != NULL;
+	if (row->secret) {
+		assert_null(strstr(text, value));
+		found = strcmp(*(char **)((char *)&c + row->offset), value) == 0;
+	}
 	buf_clear(&line);
 	free(text);
 	return found;
@@ -73,18 +79,43 @@ static bool holds(const char *name, const char *value)
 static const struct {
 	const char *name, *value;
 } samples[] = {
-	{ "listen", "[::1]:9000" },   { "port_file", "/run/port" },
-	{ "data_dir", "/d" },	      { "data_root", "/r" },
-	{ "model_dir", "/m" },	      { "device", "cuda:1" },
-	{ "threads", "3" },	      { "api_keys_file", "/k" },
-	{ "default_model", "imdb" },  { "log_level", "debug" },
-	{ "log_format", "json" },     { "http_threads", "2" },
-	{ "max_connections", "300" }, { "idle_timeout", "7" },
-	{ "max_body_bytes", "3M" },   { "max_upload_bytes", "1T" },
-	{ "max_queued_jobs", "5" },   { "max_classify_texts", "9" },
-	{ "max_text_bytes", "17" },   { "max_streams", "11" },
-	{ "max_model_bytes", "5G" },  { "max_batch_tokens", "100" },
-	{ "max_queue_texts", "12" },  { "min_free_bytes", "0" },
+	{ "listen", "[::1]:9000" },
+	{ "port_file", "/run/port" },
+	{ "data_dir", "/d" },
+	{ "data_root", "/r" },
+	{ "model_dir", "/m" },
+	{ "device", "cuda:1" },
+	{ "threads", "3" },
+	{ "api_keys_file", "/k" },
+	{ "default_model", "imdb" },
+	{ "log_level", "debug" },
+	{ "log_format", "json" },
+	{ "http_threads", "2" },
+	{ "max_connections", "300" },
+	{ "idle_timeout", "7" },
+	{ "max_body_bytes", "3M" },
+	{ "max_upload_bytes", "1T" },
+	{ "max_queued_jobs", "5" },
+	{ "max_classify_texts", "9" },
+	{ "max_text_bytes", "17" },
+	{ "max_streams", "11" },
+	{ "max_model_bytes", "5G" },
+	{ "max_batch_tokens", "100" },
+	{ "max_queue_texts", "12" },
+	{ "min_free_bytes", "0" },
+	{ "hf_endpoint", "https://mirror.example" },
+	{ "hf_token", "hf_secret" },
+	{ "offline", "yes" },
+	{ "data_hosts", "data.example" },
+	{ "http_hosts", "127.0.0.1:8900" },
+	{ "private_networks", "127.0.0.0/8" },
+	{ "proxy", "http://u:p@proxy.example:3128" },
+	{ "max_download_bytes", "1M" },
+	{ "max_hub_bytes", "3G" },
+	{ "max_datasets_bytes", "7G" },
+	{ "max_tokens_bytes", "9M" },
+	{ "keep_jobs", "3" },
+	{ "keep_bytes", "11G" },
 	{ "serve_bf16", "yes" },
 };
 #define N_SAMPLES (sizeof(samples) / sizeof(samples[0]))
@@ -131,6 +162,23 @@ static void every_option_is_read_from_the_environment(void **state)
 		assert_true(holds(samples[i].name, samples[i].value));
 		config_clear(&c);
 	}
+}
+
+static void the_variables_of_the_hub_go_below_those_of_bertd(void **state)
+{
+	(void)state;
+
+	assert_int_equal(load(NULL, NULL, "HF_ENDPOINT=https://mirror.example"), OK);
+	assert_string_equal(c.hf_endpoint, "https://mirror.example");
+	config_clear(&c);
+	assert_int_equal(load("--hf-token=mine", NULL, "HF_TOKEN=theirs"), OK);
+	assert_string_equal(c.hf_token, "mine");
+	config_clear(&c);
+	assert_int_equal(load(NULL, NULL, "HF_HUB_OFFLINE=1"), OK);
+	assert_true(c.offline);
+	config_clear(&c);
+	assert_int_equal(load(NULL, NULL, "HF_HUB_OFFLINE=maybe"), ERR_INVALID);
+	assert_non_null(strstr(ei.msg, "HF_HUB_OFFLINE"));
 }
 
 static void every_option_is_read_from_the_file(void **state)
@@ -462,6 +510,7 @@ int main(void)
 		cmocka_unit_test(a_value_is_read_from_the_file_that_a_variable_names),
 		cmocka_unit_test(an_option_whose_name_ends_in_file_is_not_read_from_one),
 		cmocka_unit_test(bad_value_files_are_refused_by_name),
+		cmocka_unit_test(the_variables_of_the_hub_go_below_those_of_bertd),
 		cmocka_unit_test(values_are_compared_and_taken_by_kind),
 		cmocka_unit_test(bad_files_are_refused_by_line),
 		cmocka_unit_test(empty_value_unsets_what_may_be_unset),

@@ -151,6 +151,8 @@ static void failures_of_a_step_have_codes(void **state)
 		const char *code;
 	} cases[] = {
 		{ ERR_DEVICE_MEMORY, "out_of_memory" },
+		{ ERR_NETWORK, "download_failed" },
+		{ ERR_DENIED, "access_denied" },
 		{ ERR_DISK_FULL, "disk_full" },
 		{ ERR_DEVICE, "device" },
 		{ ERR_MODEL, "internal" },
