@@ -50,7 +50,7 @@ GOLDEN := $(patsubst tests/golden/%.c,$(BUILD)/tests/golden/%,$(sort $(wildcard 
 BENCH  := $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(sort $(wildcard tests/bench/*.c)))
 EMBED  := $(sort $(wildcard migrations/*.sql)) openapi.yaml
 
-.PHONY: help deps build run demo check check-unit check-integration check-golden check-parity check-layers check-docs \
+.PHONY: help deps build run demo check check-unit check-integration check-golden check-parity check-layers check-docs docs \
 	check-docker asan tsan fuzz lint format bench bench-train bench-tokenizer install clean
 .DEFAULT_GOAL := build
 
@@ -138,8 +138,13 @@ check-parity: build ## in full against transformers, in a venv below .deps (long
 check-layers: ## includes go one way
 	@scripts/check-layers.sh
 
-check-docs: build ## routes, options and arguments against openapi.yaml and config/bertd.conf
+check-docs: build ## routes, options and arguments against openapi.yaml and config
 	@python3 scripts/check-docs.py $(BUILD)/bertd
+
+docs: build ## config/bertd.conf and the options of config/bertd.8, from the table of options
+	@$(BUILD)/bertd --print-config=default >config/bertd.conf
+	@$(BUILD)/bertd --print-config=man >$(BUILD)/gen/options.man
+	@sed -i -e '/make docs writes it anew/,/^\.El/{ /^\.It/,/^\.El/{ /^\.El/!d; }; /^\.Bl/r $(BUILD)/gen/options.man' -e '}' config/bertd.8
 
 check-docker: deps ## the tour in a container, with restarts; skipped without docker
 	@scripts/check-docker.sh
@@ -187,6 +192,7 @@ bench-tokenizer: build ## bertd's tokenizer beside the tokenizers library
 install: build ## into $(DESTDIR)$(PREFIX), with the libraries the daemon loads
 	install -D -m 755 $(BUILD)/bertd $(DESTDIR)$(PREFIX)/bin/bertd
 	install -D -m 644 config/bertd.conf $(DESTDIR)$(PREFIX)/share/bertd/bertd.conf
+	install -D -m 644 config/bertd.8 $(DESTDIR)$(PREFIX)/share/man/man8/bertd.8
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's|/usr/local|$(PREFIX)|' config/bertd.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/bertd.service
 	install -d $(DESTDIR)$(PREFIX)/lib/bertd

@@ -2,7 +2,8 @@
 """Compares what the documents say with what the program has; exits 1 and names each difference.
 
 Routes: server/routes.c against openapi.yaml (path, method, operationId, query parameters, scope).
-Options: `bertd --print-config=default` against config/bertd.conf, byte for byte.
+Options: `bertd --print-config=default` against config/bertd.conf, and `--print-config=man` against the list in
+config/bertd.8, byte for byte. Commands: server/command.c against config/bertd.8.
 Training arguments: core/train/args.c against openapi.yaml (names).
 Make targets: those README.md and CONTRIBUTING.md name must be there.
 """
@@ -78,9 +79,23 @@ if not arguments or not documented:
 compare(("core/train/args.c", "openapi.yaml"), dict.fromkeys(arguments), dict.fromkeys(documented))
 
 binary = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build/bertd")
-printed = subprocess.run([binary, "--print-config=default"], capture_output=True, text=True, check=True).stdout
-if printed != (ROOT / "config/bertd.conf").read_text():
-    faults.append("config/bertd.conf is not what `bertd --print-config=default` prints")
+
+
+def printed(mode):
+    return subprocess.run([binary, f"--print-config={mode}"], capture_output=True, text=True, check=True).stdout
+
+
+if printed("default") != (ROOT / "config/bertd.conf").read_text():
+    faults.append("config/bertd.conf is not what `bertd --print-config=default` prints; see `make docs`")
+page = (ROOT / "config/bertd.8").read_text()
+listed = re.search(r'make docs writes it anew\.\n\.Bl [^\n]*\n(.*?)^\.El$', page, re.M | re.S)
+if not listed or printed("man") != listed[1]:
+    faults.append("the options in config/bertd.8 are not what `bertd --print-config=man` prints; see `make docs`")
+
+commands = re.findall(r'^\t\{ "(\w+)", (?:NULL|"(\w+)"), "(?: (\w+))?"', (ROOT / "server/command.c").read_text(), re.M)
+described = re.findall(r"^\.It Cm (\w+)(?: (\w+))?(?: Ar (\w+))?$", page, re.M)
+compare(("server/command.c", "config/bertd.8"), *(dict.fromkeys(" ".join(filter(None, c)) for c in found)
+                                                  for found in (commands, described)))
 
 targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
 for document in ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md"):

@@ -1,5 +1,5 @@
-/* The configuration: one table of options gives the config file, --option, BERTD_OPTION, --help and
- * config/bertd.conf.
+/* The configuration: one table of options gives the config file, --option, BERTD_OPTION, --help,
+ * config/bertd.conf and the list in config/bertd.8.
  *
  * BERTD_OPTION_FILE names a file that holds the value of BERTD_OPTION.
  *
@@ -87,6 +87,8 @@ void config_print_default(FILE *out);
 void config_print(const struct config *c, FILE *out);
 /* --help. */
 void config_print_help(FILE *out);
+/* The options as items of an mdoc(7) list, for config/bertd.8. `bertd --print-config=man`. */
+void config_print_man(FILE *out);
 
 /* "127.0.0.1:8080", "[::1]:0", "localhost:8080" as a socket address. Names other than localhost are
  * not looked up. */

@@ -139,7 +139,15 @@ static enum err read_environment(struct config *c, char *const *env, struct erri
 
 /* Command line */
 
-enum mode { MODE_RUN, MODE_HELP, MODE_VERSION, MODE_CHECK, MODE_PRINT, MODE_PRINT_DEFAULT };
+enum mode {
+	MODE_RUN,
+	MODE_HELP,
+	MODE_VERSION,
+	MODE_CHECK,
+	MODE_PRINT,
+	MODE_PRINT_DEFAULT,
+	MODE_PRINT_MAN
+};
 
 struct setting {
 	const struct field *row;
@@ -159,9 +167,13 @@ static bool command_mode(const char *arg, enum mode *out)
 		const char *arg;
 		enum mode mode;
 	} modes[] = {
-		{ "--help", MODE_HELP },	  { "-h", MODE_HELP },
-		{ "--version", MODE_VERSION },	  { "--check-config", MODE_CHECK },
-		{ "--print-config", MODE_PRINT }, { "--print-config=default", MODE_PRINT_DEFAULT },
+		{ "--help", MODE_HELP },
+		{ "-h", MODE_HELP },
+		{ "--version", MODE_VERSION },
+		{ "--check-config", MODE_CHECK },
+		{ "--print-config", MODE_PRINT },
+		{ "--print-config=default", MODE_PRINT_DEFAULT },
+		{ "--print-config=man", MODE_PRINT_MAN },
 	};
 
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
@@ -257,6 +269,20 @@ static void print_version(const struct config *c, FILE *out)
 		fprintf(out, "device %s: %s\n", c->device, ei.msg);
 }
 
+/* What needs no configuration. Returns whether it was asked for. */
+static bool print_table(enum mode mode, FILE *out)
+{
+	if (mode == MODE_HELP)
+		config_print_help(out);
+	else if (mode == MODE_PRINT_DEFAULT)
+		config_print_default(out);
+	else if (mode == MODE_PRINT_MAN)
+		config_print_man(out);
+	else
+		return false;
+	return true;
+}
+
 /* What the asked mode prints of the finished configuration. */
 static void act(enum mode mode, const struct config *c, FILE *out)
 {
@@ -276,10 +302,8 @@ enum err config_load(int argc, char *const *argv, char *const *env, FILE *out, s
 
 	config_init(c);
 	*action = cl.mode == MODE_RUN ? CONFIG_RUN : CONFIG_EXIT_OK;
-	if (e == OK && (cl.mode == MODE_HELP || cl.mode == MODE_PRINT_DEFAULT)) {
-		cl.mode == MODE_HELP ? config_print_help(out) : config_print_default(out);
+	if (e == OK && print_table(cl.mode, out))
 		goto done;
-	}
 	if (!cl.config_file)
 		cl.config_file = variable(env, ENV_PREFIX "CONFIG");
 	if (e == OK && cl.config_file)

@@ -443,6 +443,25 @@ static void unsafe_combinations_are_refused(void **state)
 	}
 }
 
+static void manual_has_every_option_and_no_stray_macro(void **state)
+{
+	char item[96];
+	int macros = 0, options = 0;
+	(void)state;
+
+	assert_int_equal(load("--print-config=man", NULL, NULL), OK);
+	for (const struct field *row = config_options; row->name; row++, options++) {
+		int n = snprintf(item, sizeof(item), ".It Fl -%s Ar ", row->name);
+		for (int i = 0; i < n; i++)
+			item[i] = item[i] == '_' ? '-' : item[i];
+		assert_non_null(strstr(printed, item));
+	}
+	for (const char *line = printed; *line; line = strchr(line, '\n') + 1)
+		macros += *line == '.' || *line == '\'';
+	assert_int_equal(macros, options);
+	config_clear(&c);
+}
+
 static void printed_defaults_read_back_as_the_defaults(void **state)
 {
 	struct buf text = { 0 };
@@ -516,6 +535,7 @@ int main(void)
 		cmocka_unit_test(empty_value_unsets_what_may_be_unset),
 		cmocka_unit_test(sizes_and_flags_have_their_forms),
 		cmocka_unit_test(unsafe_combinations_are_refused),
+		cmocka_unit_test(manual_has_every_option_and_no_stray_macro),
 		cmocka_unit_test(printed_defaults_read_back_as_the_defaults),
 		cmocka_unit_test(help_names_every_option),
 		cmocka_unit_test(version_and_check_say_their_line),
