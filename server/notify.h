@@ -6,5 +6,7 @@
  * "@" in front a name of Linux' abstract namespace. Failures are ignored: a service manager that
  * does not listen is no reason to end. */
 void notify_send(const char *state);
+/* A reload begins, now; READY=1 is to follow (sd_notify(3), "RELOADING=1"). */
+void notify_reloading(void);
 
 #endif

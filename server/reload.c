@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "keys.h"
+#include "notify.h"
 
 /* Kept to the end, a few hundred bytes a reload: a request may be reading the one before. */
 struct reloaded {
@@ -50,7 +51,7 @@ static enum err load(const struct reload *r, const struct config *running, struc
 	return e;
 }
 
-void reload_run(struct reload *r, struct app *app)
+static void run(struct reload *r, struct app *app)
 {
 	struct reloaded *next = mem_zalloc(1, sizeof(*next));
 	bool wanted[MAX_OPTIONS];
@@ -70,6 +71,13 @@ void reload_run(struct reload *r, struct app *app)
 		if (wanted[i])
 			log_warn("restart_needed", "option=%s", config_options[i].name);
 	log_info("reloaded", "keys=%d", next->keys ? keys_count(next->keys) : 0);
+}
+
+void reload_run(struct reload *r, struct app *app)
+{
+	notify_reloading();
+	run(r, app);
+	notify_send("READY=1");
 }
 
 void reload_clear(struct reload *r)

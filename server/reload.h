@@ -2,8 +2,9 @@
  *
  * Options that can change in a running daemon (config_is_live) and the keys take effect together;
  * of the others a difference is logged. Whatever is wrong leaves everything as it was, with one
- * line in the log. Main thread; other threads see the change through app->config and app->keys,
- * whose earlier values stay until reload_clear. */
+ * line in the log. The service manager hears of the begin and the end. Main thread; other threads
+ * see the change through app->config and app->keys, whose earlier values stay until reload_clear.
+ */
 #ifndef BERTD_SERVER_RELOAD_H
 #define BERTD_SERVER_RELOAD_H
 

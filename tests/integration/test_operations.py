@@ -1,14 +1,17 @@
 """The operator's work: backup of a running daemon, check of a data directory, keys, and reload by HUP."""
 
+import os
 import pathlib
 import shutil
 import signal
+import socket
 import sqlite3
 import tempfile
 import threading
 import unittest
+import unittest.mock
 
-from daemon import Daemon, csv_of, toy_rows
+from daemon import PATIENCE, Daemon, csv_of, toy_rows
 from test_cli import bertd
 
 TEXT = {"input": "a good film and a great book"}
@@ -209,6 +212,21 @@ class Reload(unittest.TestCase):
         self.assertEqual(self.file.stat().st_mode & 0o777, 0o600)
         self.assertNotIn(ben, self.daemon.log_text())
         self.assertEqual(self.daemon.stop(), 0)
+
+    def test_the_service_manager_hears_of_start_reload_and_stop(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.bind(str(self.folder / "notify"))
+            manager.settimeout(PATIENCE)
+            with unittest.mock.patch.dict(os.environ, NOTIFY_SOCKET=manager.getsockname()):
+                self.start()
+            self.assertEqual(manager.recv(256), b"READY=1")
+            for conf, event in [("max_classify_texts = 3\n", "reloaded"), ("what = 3\n", "reload_failed")]:
+                self.conf.write_text(conf)
+                self.reload(event)
+                self.assertRegex(manager.recv(256), rb"^RELOADING=1\nMONOTONIC_USEC=\d+$")
+                self.assertEqual(manager.recv(256), b"READY=1")
+            self.assertEqual(self.daemon.stop(), 0)
+            self.assertEqual(manager.recv(256), b"STOPPING=1")
 
     def test_limits_change_at_once_and_others_ask_for_a_restart(self):
         self.start(api_keys_file=self.file)

@@ -8,11 +8,12 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "notify.h"
 
-/* What arrives at a socket of that name; "" when nothing does. */
+/* What arrives at a socket of that name; "" when nothing does. state NULL: of a reload. */
 static const char *received(const char *name, const char *state)
 {
 	static char text[64];
@@ -24,7 +25,10 @@ static const char *received(const char *name, const char *state)
 		at.sun_path[0] = '\0';
 	socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(name));
 	assert_int_equal(bind(fd, (struct sockaddr *)&at, len), 0);
-	notify_send(state);
+	if (state)
+		notify_send(state);
+	else
+		notify_reloading();
 	ssize_t n = recv(fd, text, sizeof(text) - 1, 0);
 	text[n > 0 ? n : 0] = '\0';
 	close(fd);
@@ -43,6 +47,22 @@ static void state_arrives_at_a_path_and_at_an_abstract_name(void **state)
 	unlink(path);
 	setenv("NOTIFY_SOCKET", name, 1);
 	assert_string_equal(received(name, "STOPPING=1"), "STOPPING=1");
+}
+
+static void reload_is_told_with_the_time_of_the_monotonic_clock(void **state)
+{
+	struct timespec before, after;
+	char name[64];
+	long long usec = 0;
+	(void)state;
+
+	snprintf(name, sizeof(name), "@bertd-reload-%d", getpid());
+	setenv("NOTIFY_SOCKET", name, 1);
+	clock_gettime(CLOCK_MONOTONIC, &before);
+	int n = sscanf(received(name, NULL), "RELOADING=1\nMONOTONIC_USEC=%lld", &usec);
+	clock_gettime(CLOCK_MONOTONIC, &after);
+	assert_int_equal(n, 1);
+	assert_in_range(usec / 1000000, before.tv_sec, after.tv_sec);
 }
 
 static void other_names_and_nobody_there_are_ignored(void **state)
@@ -64,6 +84,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(state_arrives_at_a_path_and_at_an_abstract_name),
+		cmocka_unit_test(reload_is_told_with_the_time_of_the_monotonic_clock),
 		cmocka_unit_test(other_names_and_nobody_there_are_ignored),
 	};
 
