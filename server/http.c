@@ -445,13 +445,20 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 	return v->phase == PHASE_BODY ? whole(v) : wait_or_answer(v);
 }
 
-/* The job that the path names; NULL: none. */
+/* The job that the path names, or the one that was made; NULL: none. */
 static const char *job_of(const struct visit *v)
 {
-	static const char prefix[] = "/jobs/:id";
-	bool has = v->x.route && strncmp(v->x.route->path, prefix, sizeof(prefix) - 1) == 0;
+	static const char prefix[] = "/jobs/:id", made[] = "/jobs/";
 
-	return has ? v->x.rq.params[0] : NULL;
+	if (v->x.route && strncmp(v->x.route->path, prefix, sizeof(prefix) - 1) == 0)
+		return v->x.rq.params[0];
+	for (int i = 0; i < v->x.rs.n_headers; i++) {
+		const struct web_header *h = &v->x.rs.headers[i];
+		if (strcmp(h->name, "Location") == 0 &&
+		    strncmp(h->value, made, sizeof(made) - 1) == 0)
+			return h->value + sizeof(made) - 1;
+	}
+	return NULL;
 }
 
 static void log_access(const struct visit *v, int status, double seconds, bool cut)

@@ -5,7 +5,7 @@ import pathlib
 import tempfile
 import unittest
 
-from daemon import DaemonTest
+from daemon import DaemonTest, csv_of, toy_rows
 
 KEY = "0123456789abcdef0123"
 
@@ -27,6 +27,8 @@ class JsonLog(DaemonTest):
         d = self.daemon
         answer = d.get('/jobs/"odd"%20\\name', Authorization=f"Bearer {KEY}")
         d.get("/jobs?key=none", X_API_Key="wrong-" + KEY)
+        (d.folder / "root" / "train.csv").write_bytes(csv_of(toy_rows(16)))
+        made = d.post("/jobs", {"model": "tiny", "dataset": {"train": "train.csv"}}, X_API_Key=KEY)
         d.stop()
         text = d.log_text()
         lines = [json.loads(line) for line in text.splitlines()]
@@ -38,6 +40,8 @@ class JsonLog(DaemonTest):
         self.assertEqual((mine[0]["status"], mine[0]["bytes"]), (answer.status, len(answer.body)))
         self.assertEqual(mine[0]["job"], '"odd" \\name')
         self.assertGreater(mine[0]["ms"], 0)
+        post = [x for x in lines if x["event"] == "http" and x["method"] == "POST"]
+        self.assertEqual([x["job"] for x in post], [made.json["id"]])
         self.assertNotIn(KEY, text)
 
 
