@@ -1,4 +1,4 @@
-/* The data report: see examples.h. */
+/* The data report of a data set in memory: see examples.h. */
 #include "data/examples.h"
 
 #include "base/buf.h"
@@ -248,8 +248,8 @@ static json_t *write_report(const struct counts *c, int max_length)
 			 c->warnings);
 }
 
-json_t *data_report(const struct dataset *d, const struct examples encoded[N_SPLITS],
-		    int max_length)
+json_t *report_of_examples(const struct dataset *d, const struct examples encoded[N_SPLITS],
+			   int max_length)
 {
 	struct counts c = { .d = d, .warnings = json_array() };
 

@@ -126,7 +126,7 @@ enum err job_prepare(const struct job_spec *s, const struct places *p, struct db
 		prepared_clear(&made);
 		return e;
 	}
-	made.report = data_report(&made.dataset, made.encoded, (int)s->max_length);
+	made.report = report_of_examples(&made.dataset, made.encoded, (int)s->max_length);
 	*out = made;
 	return OK;
 }

@@ -166,7 +166,7 @@ static char *report_of(const struct tokenizer *t, struct example *rows[N_SPLITS]
 		d.n[s] = n[s];
 		assert_int_equal(examples_encode(t, rows[s], n[s], 4, &encoded[s], &ei), OK);
 	}
-	json_t *report = data_report(&d, encoded, 4);
+	json_t *report = report_of_examples(&d, encoded, 4);
 	json_print(report, &text);
 	json_decref(report);
 	for (int s = 0; s < N_SPLITS; s++)
