@@ -101,12 +101,10 @@ const struct field config_options[] = {
 		  "used least recently goes first." },
 	{ "keep_jobs", F_INT, O(keep_jobs), 0, 1000000,
 	  .help = "Ended jobs that are kept, with their checkpoints and models; the oldest go "
-		  "first. "
-		  "0: all. A model in use stays." },
+		  "first, but none that is in use. 0: all." },
 	{ "keep_bytes", F_INT, O(keep_bytes), 0, 64 * TERA,
-	  .help = "Room of ended jobs with their checkpoints and models; the oldest go first. 0: "
-		  "no "
-		  "limit. A model in use stays." },
+	  .help = "Room of ended jobs with their checkpoints and models; the oldest go first, "
+		  "but none that is in use, and the newest stays. 0: no limit." },
 	{ "serve_bf16", F_BOOL, O(serve_bf16),
 	  .help = "Compute in bfloat16 when serving; scores move in the third decimal." },
 	{ .name = NULL },
@@ -151,9 +149,9 @@ void config_clear(struct config *c)
 bool config_is_live(const struct field *row)
 {
 	static const char *const live[] = {
-		"default_model",    "log_level",       "max_body_bytes",
-		"max_upload_bytes", "max_queued_jobs", "max_classify_texts",
-		"max_text_bytes",   "max_streams",     "min_free_bytes",
+		"default_model",   "log_level",		 "max_body_bytes", "max_upload_bytes",
+		"max_queued_jobs", "max_classify_texts", "max_text_bytes", "max_streams",
+		"min_free_bytes",  "keep_jobs",		 "keep_bytes",
 	};
 
 	for (size_t i = 0; i < sizeof(live) / sizeof(*live); i++)

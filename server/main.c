@@ -18,6 +18,7 @@
 #include "command.h"
 #include "http.h"
 #include "jobs/job.h"
+#include "keeper.h"
 #include "keys.h"
 #include "notify.h"
 #include "reload.h"
@@ -30,6 +31,7 @@ struct daemon {
 	struct keys *keys;    /* as of the start; NULL: none */
 	struct reload reload;
 	struct app app;
+	struct keeper *keeper;
 	struct http *http;
 	int lock_fd;
 };
@@ -133,6 +135,8 @@ static enum err start_threads(struct daemon *d, struct errinfo *ei)
 
 	if (e == OK)
 		e = worker_start(&worker, &d->app.worker, ei);
+	if (e == OK)
+		e = keeper_start(&d->app, &d->keeper, ei);
 	return e == OK ? http_start(&d->app, &d->http, ei) : e;
 }
 
@@ -192,6 +196,7 @@ static void stop(struct daemon *d)
 		hub_publish_all(d->app.hub);
 	if (d->http && !http_drain(d->http))
 		leave("a_request_does_not_end");
+	keeper_stop(d->keeper);
 	if (d->app.worker)
 		worker_stop(d->app.worker);
 	if (d->app.serve)

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "exposition.h"
 #include "jobs/job.h"
+#include "jobs/prune.h"
 #include "prometheus.h"
 
 static void by_state(struct buf *out, const char *name, enum job_state s, int64_t n)
@@ -31,6 +32,9 @@ static enum err write_states(struct app *app, struct buf *out, struct errinfo *e
 			by_state(out, "bertd_jobs_ended_total", (enum job_state)i,
 				 job_ended((enum job_state)i));
 	}
+	exposition_describe(out, "bertd_pruned_jobs_total", "counter",
+			    "Ended jobs removed since the start, by keep_jobs and keep_bytes.");
+	buf_printf(out, "bertd_pruned_jobs_total %lld\n", (long long)prune_total());
 	exposition_gauge(out, "bertd_jobs_oldest_queued_seconds",
 			 "Since the oldest waiting job was created; 0: none waits.",
 			 oldest ? (double)(clock_now_ms() - oldest) / 1e3 : 0);

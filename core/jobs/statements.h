@@ -18,6 +18,14 @@
 	"m.bytes, m.created_ms"
 #define DATASET_COLS "id, name, format, columns, bytes, n_rows, created_ms"
 #define NOT_ENDED    "('queued', 'preparing', 'running', 'cancelling')"
+/* What jobs that have not ended start from, and whether that is the model or a checkpoint of job j;
+ * of several jobs of one name any. */
+#define BASES \
+	"WITH bases (name) AS MATERIALIZED " \
+	"(SELECT json_extract(spec, '$.model') FROM jobs WHERE state IN " NOT_ENDED ") "
+#define IS_BASE \
+	"EXISTS (SELECT 1 FROM bases b WHERE b.name LIKE j.id || '/%' OR " \
+	"b.name IN (j.id, j.name, (SELECT m.id FROM models m WHERE m.job_id = j.id)))"
 
 #define STATEMENTS(X) \
 	X(SQL_JOB_INSERT, "INSERT INTO jobs (id, state, name, spec, report, attempt, created_ms, " \
@@ -36,6 +44,11 @@
 	X(SQL_JOB_COUNTS, "SELECT state, count(*) FROM jobs GROUP BY state") \
 	X(SQL_JOB_OLDEST_QUEUED, "SELECT min(created_ms) FROM jobs WHERE state = 'queued'") \
 	X(SQL_JOB_COUNT_QUEUED, "SELECT count(*) FROM jobs WHERE state = 'queued'") \
+	X(SQL_JOB_ENDED, BASES \
+	  "SELECT j.id, (SELECT m.id FROM models m WHERE m.job_id = j.id), " IS_BASE \
+	  " FROM jobs j WHERE j.state NOT IN " NOT_ENDED " ORDER BY j.ended_ms DESC, j.id DESC") \
+	X(SQL_JOB_PRUNE, \
+	  BASES "DELETE FROM jobs AS j WHERE j.id = ?1 AND NOT " IS_BASE " RETURNING id") \
 	X(SQL_JOB_DELETE, "DELETE FROM jobs WHERE id = ?1") \
 	X(SQL_JOB_CLAIM, "UPDATE jobs SET state = 'preparing', attempt = attempt + 1, " \
 			 "started_ms = coalesce(started_ms, ?1) WHERE id = " \
