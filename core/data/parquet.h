@@ -1,11 +1,16 @@
-/* Columns of a Parquet file, row by row, with one page of each wanted column in memory. parquet.cpp
- * is the only file that includes Arrow. One thread.
+/* Columns of a Parquet file, row by row, with one page of each wanted column in memory, whatever
+ * the size of the file and of its row groups. parquet.cpp is the only file that includes Arrow. One
+ * thread.
  *
- * Read: strings and large strings (plain or dictionary), whole numbers of any width, booleans,
- * floating-point numbers (as CELL_REAL, which no label or text may be), nulls. A wanted column of
- * another type (a list, a struct, a map, binary, a time) is refused by name and type. Compression:
- * whatever the library was built with; a page or row group that says it grows beyond the limits is
- * refused before it is read. */
+ * Read: strings (plain or dictionary; Arrow's large strings are the same in a file), whole numbers
+ * of any width, booleans, floating-point numbers (as CELL_REAL, which no label or text may be),
+ * nulls: the values that pandas.read_parquet gives. A wanted column of another type (a list, a
+ * struct, a map, binary, a decimal, a time) is refused by name and type. Compression: whatever
+ * Arrow's wheel was built with: snappy, gzip, brotli, zstd, lz4.
+ *
+ * Nothing the file says of itself is believed: the footer is weighed before it is read
+ * (parquet_footer.h), Arrow gets PARQUET_MAX_MEMORY at most for pages and dictionaries, and the
+ * wanted columns may decompress to limits->max_bytes in all, and their values hold as much. */
 #ifndef BERTD_DATA_PARQUET_H
 #define BERTD_DATA_PARQUET_H
 
@@ -15,17 +20,16 @@
 #include "base/err.h"
 #include "data/cell.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+#define PARQUET_MAX_COLUMNS 1000	/* at top level */
+#define PARQUET_MAX_MEMORY  (256 << 20) /* bytes; a usual page has one or two million */
 
 struct dataset_limits;
 struct parquet_file;
 
-/* Reads the footer; fd stays the caller's. wanted are the caller's and stay; a column that is not
- * there is no error. ERR_SYNTAX for a damaged file, ERR_UNSUPPORTED for a wanted column of a type
- * that is not read (nested columns by their name), an encrypted file or a codec, ERR_TOO_LARGE,
- * ERR_IO. */
+/* Reads the footer; fd stays the caller's, must be seekable and open until parquet_close. wanted
+ * are the caller's and stay, each name once; a column that is not there is no error. ERR_SYNTAX for
+ * a damaged file and for a wanted column that is there twice, ERR_UNSUPPORTED for a wanted column
+ * of a type that is not read, an encrypted file or a codec, ERR_TOO_LARGE, ERR_IO. */
 enum err parquet_open(int fd, const char *const *wanted, int n_wanted,
 		      const struct dataset_limits *limits, struct parquet_file **out,
 		      struct errinfo *ei) MUST_USE;
@@ -33,23 +37,22 @@ void parquet_close(struct parquet_file *p);
 
 /* Top-level columns in the order of the schema, nested ones among them. Borrowed. */
 int parquet_n_columns(const struct parquet_file *p);
-const char *parquet_column(const struct parquet_file *p, int i);
+char *const *parquet_columns(const struct parquet_file *p);
 /* Index of a wanted column among them, or -1. */
 int parquet_column_of(const struct parquet_file *p, int wanted);
 
+/* What the footer says, and parquet_next will give; limits->max_rows at most. */
 int64_t parquet_n_rows(const struct parquet_file *p);
 
-/* The names of a wanted column that the schema metadata "huggingface" declares to be a ClassLabel,
- * borrowed; 0: none. */
+/* The names of a wanted column that the schema metadata "huggingface" declares to be a ClassLabel
+ * (class_names.h), borrowed; 0: none. */
 int parquet_class_names(const struct parquet_file *p, int wanted, char *const **names);
 
-/* The next row into cells[n_wanted], valid until the next call; *end behind the last. ERR_SYNTAX
- * for a damaged page or a text that is not UTF-8, ERR_TOO_LARGE for a value above
- * limits->max_field: the reading is over then. ERR_IO. */
+/* The next row into cells[n_wanted], valid until the next call; *end behind the last. Messages
+ * count rows from 1. ERR_SYNTAX for a damaged page or a text that is not UTF-8, ERR_UNSUPPORTED for
+ * an encoding that Arrow does not know, ERR_TOO_LARGE for a value above limits->max_field and for
+ * the limits above; the reading is over then. ERR_IO. */
 enum err parquet_next(struct parquet_file *p, struct cell *cells, bool *end,
 		      struct errinfo *ei) MUST_USE;
 
-#ifdef __cplusplus
-}
-#endif
 #endif
