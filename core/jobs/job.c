@@ -75,17 +75,6 @@ enum err job_get(struct db *db, const char *id, struct job *out, struct errinfo 
 	return e == ERR_NOT_FOUND ? err_set(ei, e, "there is no such job") : e;
 }
 
-enum err job_by_name(struct db *db, const char *name, struct job *out, struct errinfo *ei)
-{
-	struct stmt *s = db_begin(db, SQL_JOB_BY_NAME);
-
-	stmt_text(s, name);
-	enum err e = one_job(s, out, ei);
-	return e == ERR_NOT_FOUND
-		       ? err_set(ei, e, "no job of the name \"%.64s\" has succeeded", name)
-		       : e;
-}
-
 enum err job_find_repeat(struct db *db, const char *idempotency_key, const char *body_sha256,
 			 struct job *out, struct errinfo *ei)
 {

@@ -72,8 +72,6 @@ enum err job_find_repeat(struct db *db, const char *idempotency_key, const char 
 enum err job_find_repeat(struct db *db, const char *idempotency_key, const char *body_sha256,
 			 struct job *out, struct errinfo *ei) MUST_USE;
 enum err job_get(struct db *db, const char *id, struct job *out, struct errinfo *ei) MUST_USE;
-/* The newest job of that name that succeeded; ERR_NOT_FOUND. */
-enum err job_by_name(struct db *db, const char *name, struct job *out, struct errinfo *ei) MUST_USE;
 
 struct job_page {
 	int state;	   /* enum job_state, or -1: all */

@@ -75,18 +75,24 @@ static enum err in_model_dir(const struct places *p, const char *name, struct mo
 	return err_set(ei, ERR_NOT_FOUND, "the server has no base model of that name");
 }
 
+/* Takes the row, or clears it. */
+static enum err by_row(enum err e, const struct places *p, struct model_row *m,
+		       struct model_place *out)
+{
+	if (e == OK) {
+		place(out, m->id, places_model_dir(p, m->id), m->labels, false);
+		m->labels = NULL;
+	}
+	model_row_clear(m);
+	return e;
+}
+
 static enum err by_model_id(const struct places *p, struct db *db, const char *id,
 			    struct model_place *out, struct errinfo *ei)
 {
 	struct model_row m = { 0 };
-	enum err e = model_row_get(db, id, &m, ei);
 
-	if (e != OK)
-		return e;
-	place(out, id, places_model_dir(p, id), m.labels, false);
-	m.labels = NULL;
-	model_row_clear(&m);
-	return OK;
+	return by_row(model_row_get(db, id, &m, ei), p, &m, out);
 }
 
 static enum err by_job(const struct places *p, struct db *db, const struct job *j,
@@ -166,16 +172,12 @@ static bool parse_checkpoint(const char *name, char *job_id, int64_t *step)
 	return true;
 }
 
-static enum err by_job_name(const struct places *p, struct db *db, const char *name,
-			    struct model_place *out, struct errinfo *ei)
+static enum err by_model_name(const struct places *p, struct db *db, const char *name,
+			      struct model_place *out, struct errinfo *ei)
 {
-	struct job j = { 0 };
-	enum err e = job_by_name(db, name, &j, ei);
+	struct model_row m = { 0 };
 
-	if (e == OK)
-		e = by_model_id(p, db, j.model_id, out, ei);
-	job_clear(&j);
-	return e;
+	return by_row(model_row_by_name(db, name, &m, ei), p, &m, out);
 }
 
 typedef enum err finder(const struct places *p, struct db *db, const char *name,
@@ -208,8 +210,8 @@ static enum err find(const struct places *p, struct db *db, const char *name, fi
 		return err_set(
 			ei, e,
 			"there is no model \"%s\": it is neither the id of a model, a job or "
-			"a checkpoint, nor the name of a job that succeeded, nor a base "
-			"model of the server",
+			"a checkpoint, nor the name of a finished or imported model, nor a "
+			"base model of the server",
 			plain_name(name) ? name : "(not a possible name)");
 	return e;
 }
@@ -217,11 +219,11 @@ static enum err find(const struct places *p, struct db *db, const char *name, fi
 enum err places_find_model(const struct places *p, struct db *db, const char *name,
 			   struct model_place *out, struct errinfo *ei)
 {
-	return find(p, db, name, by_job_name, by_base_name, out, ei);
+	return find(p, db, name, by_model_name, by_base_name, out, ei);
 }
 
 enum err places_find_base(const struct places *p, struct db *db, const char *name,
 			  struct model_place *out, struct errinfo *ei)
 {
-	return find(p, db, name, by_base_name, by_job_name, out, ei);
+	return find(p, db, name, by_base_name, by_model_name, out, ei);
 }

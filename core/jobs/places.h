@@ -52,12 +52,12 @@ struct model_place {
 	bool base;
 };
 void model_place_clear(struct model_place *m);
-/* "mdl_…", a job id (its result), "job_…/checkpoint-N", the name of a finished job (the newest), or
- * a folder of model_dir. ERR_NOT_FOUND with words that say what was tried; ERR_CONFLICT for a job
- * without a result yet. */
+/* "mdl_…", a job id (its result), "job_…/checkpoint-N", the name of a finished or imported model
+ * (the newest), or a folder of model_dir. ERR_NOT_FOUND with words that say what was tried;
+ * ERR_CONFLICT for a job without a result yet. */
 enum err places_find_model(const struct places *p, struct db *db, const char *name,
 			   struct model_place *out, struct errinfo *ei) MUST_USE;
-/* The same for the base of a new job, but a folder of model_dir comes before the name of a job. */
+/* The same for the base of a new job, but a folder of model_dir comes before such a name. */
 enum err places_find_base(const struct places *p, struct db *db, const char *name,
 			  struct model_place *out, struct errinfo *ei) MUST_USE;
 

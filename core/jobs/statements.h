@@ -14,8 +14,8 @@
 	"CASE j.state WHEN 'queued' THEN " \
 	"(SELECT count(*) FROM jobs q WHERE q.state = 'queued' AND q.id <= j.id) ELSE 0 END"
 #define MODEL_COLS \
-	"m.id, m.job_id, j.name, json_extract(j.spec, '$.model'), m.labels, m.metrics, m.sha256, " \
-	"m.bytes, m.created_ms"
+	"m.id, m.job_id, m.name, m.base, m.labels, m.metrics, m.sha256, m.bytes, m.created_ms, " \
+	"m.source_sha256, m.tar_sha256"
 #define DATASET_COLS "id, name, format, columns, bytes, n_rows, created_ms"
 #define NOT_ENDED    "('queued', 'preparing', 'running', 'cancelling')"
 /* What jobs that have not ended start from, and whether that is the model or a checkpoint of job j;
@@ -33,10 +33,6 @@
 			  "VALUES (?1, 'queued', ?2, ?3, ?4, 0, ?5, 0, 0, 0, ?6, ?7)") \
 	X(SQL_JOB_BY_KEY, "SELECT id, body_sha256 FROM jobs WHERE idempotency_key = ?1") \
 	X(SQL_JOB_BY_ID, "SELECT " JOB_COLS " FROM jobs j WHERE j.id = ?1") \
-	X(SQL_JOB_BY_NAME, "SELECT " JOB_COLS " FROM jobs j WHERE j.name = ?1 " \
-			   "AND j.state = 'succeeded' " \
-			   "AND EXISTS (SELECT 1 FROM models m WHERE m.job_id = j.id) " \
-			   "ORDER BY j.id DESC LIMIT 1") \
 	X(SQL_JOB_LIST, "SELECT " JOB_COLS " FROM jobs j WHERE j.id < coalesce(?1, '~') " \
 			"ORDER BY j.id DESC LIMIT ?2") \
 	X(SQL_JOB_LIST_IN_STATE, "SELECT " JOB_COLS " FROM jobs j WHERE j.state = ?3 " \
@@ -77,18 +73,32 @@
 	  "INSERT INTO checkpoints (job_id, step, epoch, metrics, sha256, bytes, created_ms) " \
 	  "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (job_id, step) DO UPDATE SET " \
 	  "epoch = excluded.epoch, metrics = excluded.metrics, sha256 = excluded.sha256, " \
-	  "bytes = excluded.bytes, created_ms = excluded.created_ms") \
+	  "bytes = excluded.bytes, created_ms = excluded.created_ms, tar_sha256 = NULL") \
 	X(SQL_CHECKPOINT_DELETE, "DELETE FROM checkpoints WHERE job_id = ?1 AND step = ?2") \
 	X(SQL_CHECKPOINT_LIST, "SELECT step, epoch, metrics, sha256, bytes, created_ms " \
 			       "FROM checkpoints WHERE job_id = ?1 ORDER BY step") \
 	X(SQL_CHECKPOINT_FIND, "SELECT 1 FROM checkpoints WHERE job_id = ?1 AND step = ?2") \
+	X(SQL_CHECKPOINT_TAR, "SELECT created_ms, tar_sha256 FROM checkpoints " \
+			      "WHERE job_id = ?1 AND step = ?2") \
+	X(SQL_CHECKPOINT_SET_TAR, "UPDATE checkpoints SET tar_sha256 = ?1 " \
+				  "WHERE job_id = ?2 AND step = ?3 AND created_ms = ?4") \
 	X(SQL_MODEL_INSERT, \
-	  "INSERT INTO models (id, job_id, labels, metrics, sha256, bytes, created_ms) " \
+	  "INSERT INTO models (id, job_id, name, base, labels, metrics, sha256, bytes, " \
+	  "created_ms) " \
+	  "SELECT ?1, j.id, j.name, json_extract(j.spec, '$.model'), ?3, ?4, ?5, ?6, ?7 " \
+	  "FROM jobs j WHERE j.id = ?2") \
+	X(SQL_MODEL_IMPORT, \
+	  "INSERT INTO models (id, name, labels, sha256, bytes, created_ms, source_sha256) " \
 	  "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)") \
-	X(SQL_MODEL_BY_ID, "SELECT " MODEL_COLS " FROM models m JOIN jobs j ON j.id = m.job_id " \
-			   "WHERE m.id = ?1") \
-	X(SQL_MODEL_LIST, "SELECT " MODEL_COLS " FROM models m JOIN jobs j ON j.id = m.job_id " \
+	X(SQL_MODEL_BY_ID, "SELECT " MODEL_COLS " FROM models m WHERE m.id = ?1") \
+	X(SQL_MODEL_BY_NAME, "SELECT " MODEL_COLS " FROM models m WHERE m.name = ?1 " \
+			     "ORDER BY m.id DESC LIMIT 1") \
+	X(SQL_MODEL_BY_TAR, "SELECT " MODEL_COLS " FROM models m " \
+			    "WHERE (m.source_sha256 = ?1 OR m.tar_sha256 = ?1) " \
+			    "AND (?2 IS NULL OR m.name = ?2) ORDER BY m.id LIMIT 1") \
+	X(SQL_MODEL_LIST, "SELECT " MODEL_COLS " FROM models m " \
 			  "WHERE m.id < coalesce(?1, '~') ORDER BY m.id DESC LIMIT ?2") \
+	X(SQL_MODEL_SET_TAR, "UPDATE models SET tar_sha256 = ?1 WHERE id = ?2") \
 	X(SQL_MODEL_DELETE, "DELETE FROM models WHERE id = ?1 RETURNING id") \
 	X(SQL_DATASET_INSERT, \
 	  "INSERT INTO datasets (id, name, format, columns, bytes, n_rows, created_ms) " \

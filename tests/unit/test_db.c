@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/embedded.h"
 #include "base/files.h"
 #include "base/ids.h"
 #include "base/log.h"
@@ -17,6 +18,7 @@
 #include "jobs/db.h"
 #include "jobs/event.h"
 #include "jobs/job.h"
+#include "jobs/rows.h"
 
 struct fixture {
 	char dir[64];
@@ -139,6 +141,40 @@ static void a_migration_that_fails_leaves_nothing_behind(void **state)
 	assert_int_equal(db_open(f->path, &db, &f->ei), ERR_DB);
 	assert_int_equal(raw(f, "PRAGMA user_version"), 0);
 	assert_int_equal(raw(f, "SELECT count(*) FROM sqlite_schema"), 1);
+}
+
+/* Runs the statements of a text on the file past the program. */
+static void run(struct fixture *f, const char *sql)
+{
+	sqlite3 *h;
+
+	assert_int_equal(sqlite3_open(f->path, &h), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(h, sql, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(h), SQLITE_OK);
+}
+
+static void a_model_of_the_first_schema_keeps_its_job_and_gets_its_name(void **state)
+{
+	struct fixture *f = *state;
+	struct model_row m;
+
+	run(f, (const char *)embedded_files[0].data);
+	run(f, "INSERT INTO jobs (id, state, name, spec, report, attempt, created_ms, epoch, step, "
+	       "total_steps, body_sha256) VALUES ('job_1', 'queued', 'imdb', "
+	       "'{\"model\": \"tiny\"}', '{}', 0, 1, 0, 0, 0, '');"
+	       "INSERT INTO models VALUES ('mdl_1', 'job_1', '[\"a\"]', NULL, 'ff', 5, 6);"
+	       "PRAGMA user_version = 1");
+	struct db *db = opened(f);
+	assert_int_equal(model_row_by_name(db, "imdb", &m, &f->ei), OK);
+	assert_string_equal(m.id, "mdl_1");
+	assert_string_equal(m.job_id, "job_1");
+	assert_string_equal(m.base, "tiny");
+	assert_true(m.bytes == 5 && m.created_ms == 6 && !m.metrics && !m.tar_sha256);
+	model_row_clear(&m);
+	db_close(db);
+	/* The row still goes with its job. */
+	run(f, "PRAGMA foreign_keys = ON; UPDATE jobs SET state = 'cancelled'; DELETE FROM jobs");
+	assert_int_equal(raw(f, "SELECT count(*) FROM models"), 0);
 }
 
 /* SQLite keeps the text of CREATE TABLE with its comments: a column's line or the one behind it has
@@ -346,6 +382,7 @@ int main(void)
 		TEST(a_newer_database_is_refused_with_both_numbers),
 		TEST(what_is_no_database_is_refused),
 		TEST(a_migration_that_fails_leaves_nothing_behind),
+		TEST(a_model_of_the_first_schema_keeps_its_job_and_gets_its_name),
 		TEST(every_column_has_a_comment),
 		TEST(a_read_sees_what_was_committed_and_not_what_was_not),
 		TEST(two_threads_claim_each_job_once),

@@ -508,25 +508,25 @@ static void the_newest_success_of_a_name_is_found(void **state)
 {
 	struct fixture *f = *state;
 	char ids[3][ID_SIZE], got[ID_SIZE], model[ID_SIZE];
+	struct model_row m;
 	bool repeated;
-	struct job j;
 
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(queue(f, "imdb", NULL, "", ids[i], &repeated), OK);
 		claimed(f, got);
 		assert_int_equal(move(f, got, JOB_RUNNING), OK);
 	}
-	assert_int_equal(job_by_name(f->db, "imdb", &j, &f->ei), ERR_NOT_FOUND);
+	assert_int_equal(model_row_by_name(f->db, "imdb", &m, &f->ei), ERR_NOT_FOUND);
 	assert_int_equal(succeed(f, ids[0], model), OK);
 	assert_int_equal(succeed(f, ids[1], model), OK);
 	assert_int_equal(move(f, ids[2], JOB_FAILED), OK);
-	assert_int_equal(job_by_name(f->db, "imdb", &j, &f->ei), OK);
-	assert_string_equal(j.id, ids[1]);
-	job_clear(&j);
+	assert_int_equal(model_row_by_name(f->db, "imdb", &m, &f->ei), OK);
+	assert_string_equal(m.job_id, ids[1]);
+	model_row_clear(&m);
 	assert_int_equal(model_row_delete(f->db, model, &f->ei), OK);
-	assert_int_equal(job_by_name(f->db, "imdb", &j, &f->ei), OK);
-	assert_string_equal(j.id, ids[0]);
-	job_clear(&j);
+	assert_int_equal(model_row_by_name(f->db, "imdb", &m, &f->ei), OK);
+	assert_string_equal(m.job_id, ids[0]);
+	model_row_clear(&m);
 }
 
 static void the_resource_shows_the_request_beside_the_state(void **state)
