@@ -130,7 +130,8 @@ static enum err start_threads(struct daemon *d, struct errinfo *ei)
 					.hub = d->app.hub,
 					.places = &d->app.places,
 					.device = c->device,
-					.threads = (int)c->threads };
+					.threads = (int)c->threads,
+					.version = BERTD_VERSION " (commit " BERTD_COMMIT ")" };
 	enum err e = serve_start(&serve, &d->app.serve, ei);
 
 	if (e == OK)

@@ -29,22 +29,61 @@ static char *metrics_text(const struct trainer_result *r)
 	return buf_take(&text);
 }
 
-static char *labels_text(const struct bert *model)
+static json_t *labels_json(const struct bert *model)
 {
 	const struct bert_config *c = bert_get_config(model);
 	json_t *labels = json_array();
-	struct buf text = { 0 };
 
 	for (int i = 0; i < c->num_labels; i++)
 		json_array_append_new(labels, json_string(c->labels[i]));
+	return labels;
+}
+
+static char *labels_text(const struct bert *model)
+{
+	json_t *labels = labels_json(model);
+	struct buf text = { 0 };
+
 	json_print(labels, &text);
 	json_decref(labels);
 	return buf_take(&text);
 }
 
-static enum err write_files(const struct publication *p, const char *dir, char *sha256,
-			    struct errinfo *ei)
+enum err publish_card(const struct publication *p, struct card *card, const char *dir,
+		      struct errinfo *ei)
 {
+	char *path = mem_printf("%s/README.md", dir);
+	json_t *labels = labels_json(p->model);
+	struct bert_device_info device = { "" };
+	struct buf text = { 0 };
+	enum err e = bert_device_info(p->device, &device, ei);
+
+	card->job_id = p->job->id;
+	card->name = p->job->name;
+	card->spec = p->spec;
+	card->report = p->report;
+	card->labels = labels;
+	card->bertd = p->version;
+	card->libtorch = device.libtorch;
+	card->device = device.name;
+	card_print(card, &text);
+	if (e == OK)
+		e = files_write(path, text.data, text.len, ei);
+	buf_clear(&text);
+	json_decref(labels);
+	free(path);
+	return e;
+}
+
+static enum err write_files(const struct publication *p, const char *id, const char *dir,
+			    char *sha256, struct errinfo *ei)
+{
+	const struct trainer_result *r = p->result;
+	struct card card = { .id = id,
+			     .metrics = r->eval_metrics,
+			     .test = r->test_metrics,
+			     .step = r->global_step,
+			     .epoch = r->epoch };
 	char *weights = mem_printf("%s/model.safetensors", dir);
 	enum err e = files_make_dirs(dir, ei);
 
@@ -52,6 +91,8 @@ static enum err write_files(const struct publication *p, const char *dir, char *
 		e = bert_save(p->model, dir, ei);
 	if (e == OK)
 		e = tokenizer_save(p->tokenizer, dir, ei);
+	if (e == OK)
+		e = publish_card(p, &card, dir, ei);
 	if (e == OK)
 		e = hash_file(weights, sha256, ei);
 	free(weights);
@@ -68,7 +109,7 @@ static enum err commit(const struct publication *p, const char *model_id, const 
 				.sha256 = sha256,
 				.bytes = files_tree_bytes(dir),
 				.step = p->result->global_step };
-	enum err e = job_succeed(p->db, p->job_id, &r, ei);
+	enum err e = job_succeed(p->db, p->job->id, &r, ei);
 
 	free(labels);
 	free(metrics);
@@ -89,7 +130,7 @@ enum err publish_model(const struct publication *p, struct errinfo *ei)
 
 	ids_new("mdl_", id);
 	char *tmp = places_tmp(p->places, id), *dir = places_model_dir(p->places, id);
-	enum err e = write_files(p, tmp, sha256, ei);
+	enum err e = write_files(p, id, tmp, sha256, ei);
 	if (e == OK)
 		e = files_publish_dir(tmp, dir, ei);
 	if (e != OK)
@@ -107,13 +148,13 @@ enum err publish_model(const struct publication *p, struct errinfo *ei)
 
 void publish_trim_checkpoints(const struct publication *p)
 {
-	char *dir = places_job_dir(p->places, p->job_id);
+	char *dir = places_job_dir(p->places, p->job->id);
 	int64_t *steps = NULL;
 	struct errinfo ei;
 	int n = 0;
 
-	if (checkpoint_row_steps(p->db, p->job_id, &steps, &n, &ei) != OK)
-		log_warn("files_left", "job=%s error=%s", p->job_id, log_q(ei.msg));
+	if (checkpoint_row_steps(p->db, p->job->id, &steps, &n, &ei) != OK)
+		log_warn("files_left", "job=%s error=%s", p->job->id, log_q(ei.msg));
 	for (int i = 0; i < n; i++) {
 		char *checkpoint = checkpoint_path(dir, steps[i]);
 		char *optimizer = mem_printf("%s/optimizer.safetensors", checkpoint);

@@ -15,6 +15,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,6 +104,39 @@ static enum err on_record(void *ctx, const char *type, const json_t *record, str
 	return e;
 }
 
+static struct publication publication_of(const struct run *r, const json_t *spec)
+{
+	return (struct publication){ .places = r->env->places,
+				     .db = r->env->db,
+				     .job = r->job,
+				     .device = r->env->device,
+				     .version = r->env->version,
+				     .spec = spec,
+				     .report = r->prepared.report,
+				     .model = r->model,
+				     .tokenizer = r->prepared.tokenizer };
+}
+
+/* The card of a checkpoint is written once: what has been exported does not change. */
+static enum err write_card(const struct run *r, const char *path, int64_t step, double epoch,
+			   const json_t *metrics, struct errinfo *ei)
+{
+	char *readme = mem_printf("%s/README.md", path);
+	bool there = files_exist(readme);
+	char id[64];
+
+	free(readme);
+	if (there || !r->model)
+		return OK;
+	json_t *spec = job_spec_write(&r->spec);
+	struct publication p = publication_of(r, spec);
+	struct card card = { .id = id, .metrics = metrics, .step = step, .epoch = epoch };
+	snprintf(id, sizeof(id), "%s/checkpoint-%" PRId64, r->job->id, step);
+	enum err e = publish_card(&p, &card, path, ei);
+	json_decref(spec);
+	return e;
+}
+
 static enum err put_checkpoint(const struct run *r, int64_t step, double epoch,
 			       const json_t *metrics, struct errinfo *ei)
 {
@@ -110,8 +144,10 @@ static enum err put_checkpoint(const struct run *r, int64_t step, double epoch,
 	char *weights = mem_printf("%s/model.safetensors", path);
 	char sha256[SHA256_HEX_SIZE];
 	struct buf text = { 0 };
-	enum err e = hash_file(weights, sha256, ei);
+	enum err e = write_card(r, path, step, epoch, metrics, ei);
 
+	if (e == OK)
+		e = hash_file(weights, sha256, ei);
 	if (metrics)
 		json_print(metrics, &text);
 	if (e == OK)
@@ -383,16 +419,14 @@ static enum err begin_running(const struct run *r, struct errinfo *ei)
 static enum err publish(const struct run *r, const struct trainer_result *result,
 			struct errinfo *ei)
 {
-	struct publication p = { .places = r->env->places,
-				 .db = r->env->db,
-				 .job_id = r->job->id,
-				 .model = r->model,
-				 .tokenizer = r->prepared.tokenizer,
-				 .result = result };
-	enum err e = unless_cancelled(publish_model(&p, ei));
+	json_t *spec = job_spec_write(&r->spec);
+	struct publication p = publication_of(r, spec);
 
+	p.result = result;
+	enum err e = unless_cancelled(publish_model(&p, ei));
 	if (e == OK)
 		publish_trim_checkpoints(&p);
+	json_decref(spec);
 	return e;
 }
 

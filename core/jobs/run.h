@@ -20,6 +20,7 @@ struct run_env {
 	enum trainer_verdict (*verdict)(void *ctx);
 	void (*progress)(void *ctx, const struct trainer_progress *p);
 	void *ctx;
+	const char *version; /* of this program */
 };
 
 /* Runs a job that has just been claimed, from its last checkpoint if it has one.

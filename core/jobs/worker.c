@@ -204,7 +204,8 @@ static void run_one(struct worker *w, const struct job *j)
 			       w->config.device,
 			       verdict,
 			       take_progress,
-			       w };
+			       w,
+			       w->config.version };
 	struct errinfo ei = { "" };
 	const char *code = NULL;
 

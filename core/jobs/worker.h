@@ -17,8 +17,9 @@ struct worker_config {
 	struct db *db;
 	struct hub *hub;
 	const struct places *places;
-	const char *device; /* "cpu", "cuda:0" */
-	int threads;	    /* of one operation on the CPU; 0: all cores */
+	const char *device;  /* "cpu", "cuda:0" */
+	int threads;	     /* of one operation on the CPU; 0: all cores */
+	const char *version; /* of this program, for model cards */
 };
 
 /* Starts the thread (niced, so that serving goes first). Orphans must have been requeued before,

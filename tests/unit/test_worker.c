@@ -252,7 +252,8 @@ static void no_progress(void *ctx, const struct trainer_progress *p)
 
 static void a_cancel_between_preparing_and_running_wins(void **state)
 {
-	struct run_env env = { f.db, f.hub, &f.p, "cpu", cancel_in_between, no_progress, NULL };
+	struct run_env env = { f.db,	    f.hub, &f.p,   "cpu", cancel_in_between,
+			       no_progress, NULL,  "0.0.0" };
 	const char *code;
 	struct job j;
 
@@ -276,7 +277,7 @@ static enum trainer_verdict cancel_late(void *ctx)
 
 static void a_cancel_behind_the_last_step_leaves_no_model(void **state)
 {
-	struct run_env env = { f.db, f.hub, &f.p, "cpu", cancel_late, no_progress, NULL };
+	struct run_env env = { f.db, f.hub, &f.p, "cpu", cancel_late, no_progress, NULL, "0.0.0" };
 	const char *code;
 	struct job j;
 

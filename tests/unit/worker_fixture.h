@@ -48,7 +48,7 @@ static inline void open_db(void)
 
 static inline void start_worker(void)
 {
-	struct worker_config c = { f.db, f.hub, &f.p, "cpu", 1 };
+	struct worker_config c = { f.db, f.hub, &f.p, "cpu", 1, "0.0.0" };
 
 	assert_int_equal(worker_start(&c, &f.w, &f.ei), OK);
 }
