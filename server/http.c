@@ -241,8 +241,9 @@ static struct MHD_Response *stream_response(struct visit *v)
 		pthread_mutex_unlock(&h->lock);
 		__atomic_store_n((struct visit **)&v->x.rs.stream->transport, v, __ATOMIC_RELEASE);
 	}
-	return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, on_stream, v,
-						 NULL);
+	uint64_t length =
+		v->x.rs.stream->length > 0 ? (uint64_t)v->x.rs.stream->length : MHD_SIZE_UNKNOWN;
+	return MHD_create_response_from_callback(length, STREAM_BLOCK, on_stream, v, NULL);
 }
 
 /* Answers */

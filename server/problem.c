@@ -72,6 +72,7 @@ static const struct {
 	{ 413, "Content Too Large", "invalid_request_error" },
 	{ 414, "URI Too Long", "invalid_request_error" },
 	{ 415, "Unsupported Media Type", "invalid_request_error" },
+	{ 416, "Range Not Satisfiable", "invalid_request_error" },
 	{ 422, "Unprocessable Content", "invalid_request_error" },
 	{ 429, "Too Many Requests", "rate_limit_error" },
 	{ 500, "Internal Server Error", "server_error" },

@@ -28,6 +28,7 @@ const struct web_route web_routes[] = {
 	{ "GET", "/models", models_list, SCOPE_READ, ON_POOL, .query = page },
 	{ "GET", "/models/:id", models_get, SCOPE_READ, ON_POOL },
 	{ "DELETE", "/models/:id", models_delete, SCOPE_TRAIN, ON_POOL },
+	{ "GET", "/models/:id/export", models_export, SCOPE_READ, ON_POOL },
 
 	{ "GET", "/livez", livez_get, SCOPE_NONE },
 	{ "GET", "/readyz", readyz_get, SCOPE_NONE },

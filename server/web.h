@@ -65,6 +65,8 @@ struct web_stream {
 	/* The connection is gone or the end was reached; frees st. After it, web_stream_wake is not
 	 * called any more. */
 	void (*close)(struct web_stream *st);
+	int64_t length;	 /* bytes in all, sent as Content-Length: an end before that cuts the
+			    connection. 0: not known */
 	void *transport; /* set by the transport; NULL before */
 };
 /* There is something to read. From any thread, also under other locks; never blocks. Harmless
