@@ -20,39 +20,28 @@
 #include "page.h"
 #include "shared.h"
 
-/* The first byte that is no blank tells, as in dataset_load. */
-static const char *format_of(int fd)
-{
-	char head[256];
-	ssize_t n = pread(fd, head, sizeof(head), 0);
-
-	for (ssize_t i = 0; i < n; i++)
-		if (!strchr(" \t\r\n\xef\xbb\xbf", head[i]) || head[i] == '\0')
-			return head[i] == '{' ? "jsonl" : "csv";
-	return "csv";
-}
-
 /* Reads the whole upload once: rows, columns and every fault. */
 static enum err probe(const struct web_upload *up, struct dataset_row *row, struct faults *faults,
 		      struct errinfo *ei)
 {
 	struct buf columns = { 0 };
-	json_t *names = NULL;
+	struct dataset_outline found;
 	int fd = open(up->path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		return err_errno(ei, "cannot open the upload");
-	row->format = mem_strdup(format_of(fd));
-	enum err e = dataset_probe(fd, &dataset_default_limits, &row->rows, &names, faults, ei);
+	enum err e = dataset_probe(fd, &dataset_default_limits, &found, faults, ei);
 	close(fd);
-	if (e == OK && row->rows == 0 && !faults_any(faults))
+	if (e != OK)
+		return e;
+	if (found.rows == 0)
 		faults_add(faults, "#", "holds no rows");
-	if (e == OK) {
-		json_print(names, &columns);
-		row->columns = buf_take(&columns);
-	}
-	json_decref(names);
-	return e;
+	json_print(found.columns, &columns);
+	json_decref(found.columns);
+	row->rows = found.rows;
+	row->columns = buf_take(&columns);
+	row->format = mem_strdup(rows_format_name(found.format));
+	return OK;
 }
 
 /* File first, row second: a crash in between leaves a file that the same upload finds again. */

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "data/dataset.h"
+#include "data/loaded.h"
 #include "text/tokenizer.h"
 
 struct examples {
@@ -35,7 +35,7 @@ void examples_clear(struct examples *x);
  * Warnings are sentences for the user: a class with more than ten times the training rows of
  * another, a class that the training or validation rows lack, overlap, contradictions, empty texts,
  * more than half of a split truncated. */
-json_t *report_of_examples(const struct dataset *d, const struct examples encoded[N_SPLITS],
+json_t *report_of_examples(const struct loaded *d, const struct examples encoded[N_SPLITS],
 			   int max_length);
 
 #endif

@@ -1,8 +1,11 @@
 /* Faults of rows: see faults.h. */
 #include "data/faults.h"
 
+#include "base/mem.h"
+
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define ELLIPSIS "\xe2\x80\xa6"
@@ -42,6 +45,17 @@ void row_faults_end(struct row_faults *rf)
 	if (more > 0)
 		faults_add(rf->faults, rf->pointer, ELLIPSIS " and %lld more fault%s",
 			   (long long)more, more == 1 ? "" : "s");
+}
+
+const char *nearest_name(char *const *names, int n, const char *name)
+{
+	struct field *table = mem_zalloc((size_t)n + 1, sizeof(*table));
+
+	for (int i = 0; i < n; i++)
+		table[i].name = names[i];
+	const char *nearest = fields_nearest(table, name);
+	free(table);
+	return nearest;
 }
 
 const char *excerpt_of(const char *text, size_t len, struct excerpt *out)

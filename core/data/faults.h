@@ -23,6 +23,16 @@ void row_faults_add_at(struct row_faults *rf, const char *pointer, const char *f
 /* Adds "… and N more faults" where some were not kept. */
 void row_faults_end(struct row_faults *rf);
 
+/* Faults that nobody is to be told of: none is kept, and n says that there are some by being above
+ * ROW_FAULTS_KEPT. */
+#define ROW_FAULTS_UNTOLD \
+	{ \
+		.n = ROW_FAULTS_KEPT \
+	}
+
+/* The nearest of n names to one that is not among them, or NULL. Borrowed from names. */
+const char *nearest_name(char *const *names, int n, const char *name);
+
 /* A value from the data in quotes for a message: control characters as blanks, cut with "…" between
  * two characters. */
 #define EXCERPT_SIZE 64

@@ -43,23 +43,21 @@ static bool whole_number(const char *text, int64_t *out)
 	return p[strspn(p, " \t")] == '\0';
 }
 
-bool labels_are_numbers(const struct table *t, int wanted)
+void label_census_add(struct label_census *c, const struct cell *cell)
 {
-	bool any = false;
 	int64_t v;
 
-	for (int64_t i = 0; i < t->n_rows; i++) {
-		const struct cell *cell = table_cell(t, i, wanted);
-		if (cell->kind == CELL_MISSING)
-			continue;
-		if (cell->kind == CELL_BARE && is_missing_word(cell))
-			continue;
-		if (cell->kind != CELL_INTEGER &&
-		    (cell->kind != CELL_BARE || !whole_number(cell->text, &v)))
-			return false;
-		any = true;
-	}
-	return any;
+	if (cell->kind == CELL_MISSING || (cell->kind == CELL_BARE && is_missing_word(cell)))
+		return;
+	if (cell->kind == CELL_INTEGER || (cell->kind == CELL_BARE && whole_number(cell->text, &v)))
+		c->numbers = true;
+	else
+		c->others = true;
+}
+
+bool labels_are_numbers(const struct label_census *c)
+{
+	return c->numbers && !c->others;
 }
 
 /* Why a cell of that kind is no label, or NULL. */
@@ -114,6 +112,27 @@ bool label_read(const struct cell *cell, bool numbers, int64_t line, struct labe
 		return false;
 	}
 	return !numbers || read_number(cell, line, out, rf);
+}
+
+static void fault_no_index(const struct label *label, int n, int64_t line, struct row_faults *rf)
+{
+	row_faults_add(rf,
+		       "line %" PRId64 ": the label %s is no index into the %d labels (0 to %d)",
+		       line, label->digits, n, n - 1);
+}
+
+bool label_by_index(struct label *label, char *const *names, int n, int64_t line,
+		    struct row_faults *rf)
+{
+	if (!label->is_number)
+		return true;
+	if (label->number < 0 || label->number >= n) {
+		fault_no_index(label, n, line, rf);
+		return false;
+	}
+	const char *name = names[label->number];
+	*label = (struct label){ .text = name, .len = strlen(name) };
+	return true;
 }
 
 struct text_key label_key(const struct label *label)
@@ -233,10 +252,7 @@ bool label_map_find(const struct label_map *m, const struct label *label, int64_
 		*index = (int32_t)label->number;
 		if (label->number >= 0 && label->number < m->n)
 			return true;
-		row_faults_add(rf,
-			       "line %" PRId64
-			       ": the label %s is no index into the %d labels (0 to %d)",
-			       line, label->digits, m->n, m->n - 1);
+		fault_no_index(label, m->n, line, rf);
 		return false;
 	}
 	struct text_key key = label_key(label);

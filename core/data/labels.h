@@ -11,13 +11,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "data/table.h"
+#include "data/cell.h"
+#include "data/faults.h"
 #include "data/textset.h"
 
 #define LABEL_MAX_BYTES 256
 
-/* Whether the column holds whole numbers (within int64) in all rows of the table. */
-bool labels_are_numbers(const struct table *t, int wanted);
+/* What the cells of a column are, told one by one; zero-initialised none was. A value that stands
+ * in many rows need be told once. */
+struct label_census {
+	bool numbers, others;
+};
+void label_census_add(struct label_census *c, const struct cell *cell);
+/* Whether the column holds whole numbers (within int64). */
+bool labels_are_numbers(const struct label_census *c);
 
 struct label {
 	const char *text; /* the cell as it stands */
@@ -28,9 +35,14 @@ struct label {
 };
 
 /* Reads one cell of a column that labels_are_numbers() has judged. Otherwise adds a fault for that
- * line. */
+ * line. out borrows from cell. */
 bool label_read(const struct cell *cell, bool numbers, int64_t line, struct label *out,
 		struct row_faults *rf);
+
+/* Makes a number the name that a file's own list of n class names has at that index. Otherwise adds
+ * a fault for that line. A name stays what it is. */
+bool label_by_index(struct label *label, char *const *names, int n, int64_t line,
+		    struct row_faults *rf);
 
 /* What names the label: its digits or its text. Borrows from label. */
 struct text_key label_key(const struct label *label);
@@ -45,7 +57,7 @@ struct label_map {
 	struct textset known;	/* names, with their indices as numbers */
 };
 
-/* The names as given; a number is an index, but for numbers_are_names. Copies. */
+/* The names as given, all different; a number is an index, but for numbers_are_names. Copies. */
 void label_map_given(struct label_map *m, char *const *names, int n);
 
 /* The names that occur in the training rows, seen. Names are sorted by code point, as Python sorts

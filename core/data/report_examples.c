@@ -18,7 +18,7 @@
 
 /* What is counted before it is written and judged. */
 struct counts {
-	const struct dataset *d;
+	const struct loaded *d;
 	int64_t empty[N_SPLITS], distinct[N_SPLITS], truncated[N_SPLITS];
 	int64_t overlap[N_SPLITS]; /* rows of that split whose text is in train */
 	int64_t *labels[N_SPLITS]; /* (n_labels) */
@@ -248,7 +248,7 @@ static json_t *write_report(const struct counts *c, int max_length)
 			 c->warnings);
 }
 
-json_t *report_of_examples(const struct dataset *d, const struct examples encoded[N_SPLITS],
+json_t *report_of_examples(const struct loaded *d, const struct examples encoded[N_SPLITS],
 			   int max_length)
 {
 	struct counts c = { .d = d, .warnings = json_array() };

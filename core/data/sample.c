@@ -19,17 +19,17 @@ static uint32_t draw(struct mt19937 *mt, uint32_t max)
 	return value;
 }
 
-void sample_permutation(uint32_t seed, int64_t n, int64_t *out)
+void sample_permutation(uint32_t seed, int64_t n, uint32_t *out)
 {
 	struct mt19937 mt;
 
 	BUG_ON(n < 0 || n > (int64_t)UINT32_MAX + 1);
 	mt19937_seed(&mt, seed);
 	for (int64_t i = 0; i < n; i++)
-		out[i] = i;
+		out[i] = (uint32_t)i;
 	for (int64_t i = n - 1; i > 0; i--) {
 		int64_t j = draw(&mt, (uint32_t)i);
-		int64_t kept = out[i];
+		uint32_t kept = out[i];
 		out[i] = out[j];
 		out[j] = kept;
 	}

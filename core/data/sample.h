@@ -12,7 +12,7 @@
 /* RandomState(seed).permutation(n) into out[n]. Its first k numbers are the rows of
  * pandas.DataFrame.sample(k, random_state=seed), in that order. n is at most 2³², which every table
  * stays below. */
-void sample_permutation(uint32_t seed, int64_t n, int64_t *out);
+void sample_permutation(uint32_t seed, int64_t n, uint32_t *out);
 
 /* How many of n rows sklearn.model_selection.train_test_split(test_size=share) puts into the test
  * part: ceil(n·share). That part is the first so many rows of the permutation, the training part

@@ -12,7 +12,7 @@ void prepared_clear(struct prepared *p)
 {
 	model_place_clear(&p->base);
 	tokenizer_free(p->tokenizer);
-	dataset_clear(&p->dataset);
+	loaded_clear(&p->dataset);
 	for (int i = 0; i < N_SPLITS; i++)
 		examples_clear(&p->encoded[i]);
 	json_decref(p->report);

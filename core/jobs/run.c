@@ -285,7 +285,7 @@ static enum err drop_resume(const struct run *r, const struct errinfo *why, stru
 
 static enum err open_model(struct run *r, struct errinfo *ei)
 {
-	const struct dataset *d = &r->prepared.dataset;
+	const struct loaded *d = &r->prepared.dataset;
 	struct bert_open_args args = { .dir = r->resume ? r->resume : r->prepared.base.dir,
 				       .num_labels = d->n_labels,
 				       .labels = (const char *const *)d->labels,
@@ -324,7 +324,7 @@ static enum err tell_start(const struct run *r, struct errinfo *ei)
 
 static enum err train_once(struct run *r, struct trainer_result *result, struct errinfo *ei)
 {
-	const struct dataset *d = &r->prepared.dataset;
+	const struct loaded *d = &r->prepared.dataset;
 	struct trainer_run run = {
 		.model = r->model,
 		.tokenizer = r->prepared.tokenizer,

@@ -33,7 +33,7 @@ void job_spec_clear(struct job_spec *s);
 struct prepared {
 	struct model_place base;
 	struct tokenizer *tokenizer;
-	struct dataset dataset;
+	struct loaded dataset;
 	struct examples encoded[N_SPLITS];
 	json_t *report;
 };

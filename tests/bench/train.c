@@ -33,7 +33,7 @@ struct job {
 	const char *out_dir, *order_file;
 	int threads, max_length;
 	struct train_args args;
-	struct dataset data;
+	struct loaded data;
 	struct examples encoded[N_SPLITS];
 	struct tokenizer *tokenizer;
 	int64_t *order; /* NULL: the Trainer's own */
@@ -270,7 +270,7 @@ int main(int argc, char **argv)
 
 	for (int s = 0; s < N_SPLITS; s++)
 		examples_clear(&job.encoded[s]);
-	dataset_clear(&job.data);
+	loaded_clear(&job.data);
 	tokenizer_free(job.tokenizer);
 	train_args_clear(&job.args);
 	free(job.order);

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "data/dataset.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,33 +29,56 @@ static enum err open_bytes(void *ctx, const char *file, int *fd, struct errinfo 
 	return OK;
 }
 
-static void check(const struct dataset *d)
+#define MAX_ROWS 200
+
+/* What was read: which places of the splits. */
+struct read_rows {
+	const struct dataset *d;
+	bool seen[N_SPLITS][MAX_ROWS];
+};
+
+static enum err take(void *ctx, enum split s, int64_t place, const struct example *x,
+		     struct errinfo *ei)
 {
-	BUG_ON(d->n[SPLIT_TRAIN] < 2 || d->n_labels < 2);
-	for (int s = 0; s < N_SPLITS; s++) {
-		for (int64_t i = 0; i < d->n[s]; i++) {
-			const struct example *x = &d->examples[s][i];
-			BUG_ON(x->label < 0 || x->label >= d->n_labels || x->line < 1);
-			BUG_ON(x->text[x->text_len] != '\0');
-		}
-	}
-	for (int i = 1; i < d->n_labels; i++)
-		BUG_ON(strcmp(d->labels[i - 1], d->labels[i]) == 0);
+	struct read_rows *read = ctx;
+
+	(void)ei;
+	BUG_ON(place < 0 || place >= dataset_n(read->d, s) || read->seen[s][place]);
+	BUG_ON(x->label < 0 || x->label >= dataset_n_labels(read->d) || x->line < 1);
+	BUG_ON(x->text[x->text_len] != '\0');
+	read->seen[s][place] = true;
+	return OK;
+}
+
+static void check(const struct read_rows *read)
+{
+	const struct dataset *d = read->d;
+
+	BUG_ON(dataset_n(d, SPLIT_TRAIN) < 2 || dataset_n_labels(d) < 2);
+	for (int s = 0; s < N_SPLITS; s++)
+		for (int64_t i = 0; i < dataset_n(d, (enum split)s); i++)
+			BUG_ON(!read->seen[s][i]);
+	for (int i = 1; i < dataset_n_labels(d); i++)
+		BUG_ON(strcmp(dataset_labels(d)[i - 1], dataset_labels(d)[i]) == 0);
 }
 
 static void load(struct bytes *b, const struct dataset_spec *spec)
 {
-	static const struct dataset_limits limits = { 1 << 20, 200, 2000, 20 };
+	static const struct dataset_limits limits = { 1 << 20, MAX_ROWS, 2000, 20 };
+	struct read_rows read = { 0 };
 	struct faults faults = { 0 };
 	struct errinfo ei;
-	struct dataset d;
-	enum err e = dataset_load(spec, &limits, open_bytes, b, &d, &faults, &ei);
+	struct dataset *d;
+	enum err e = dataset_open(spec, &limits, NULL, open_bytes, b, &d, &faults, &ei);
 
+	read.d = d;
+	if (e == OK)
+		e = dataset_read(d, take, &read, &faults, &ei);
 	BUG_ON(e != OK && e != ERR_INVALID);
 	BUG_ON((e == OK) == faults_any(&faults));
 	if (e == OK)
-		check(&d);
-	dataset_clear(&d);
+		check(&read);
+	dataset_close(d);
 	faults_clear(&faults);
 }
 

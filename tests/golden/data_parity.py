@@ -59,8 +59,8 @@ def compare_rows(what, rows, expected, names):
     if len(rows) != len(expected):
         return [f"{what}: {len(rows)} rows, expected {len(expected)}"]
     for i, (row, (text, label)) in enumerate(zip(rows, zip(expected["text"], expected["label"]))):
-        if row[2] != text or names[row[3]] != str(label):
-            return [f"{what}: row {i} is {row[2]!r} {names[row[3]]!r}, expected {text!r} {label!r}"]
+        if row[1] != i or row[3] != text or names[row[4]] != str(label):
+            return [f"{what}: row {i} is {row[3]!r} {names[row[4]]!r}, expected {text!r} {label!r}"]
     return []
 
 
@@ -81,7 +81,7 @@ def compare_load(driver, path, frame):
         if code:
             faults.append(f"{what}: bertd refuses: {errors.strip()[:300]}")
             continue
-        names, rows = rows[0], rows[1:]
+        names, rows = rows[0], sorted(rows[1:], key=lambda row: row[1])
         if names != names_of(frame if what != "sample" else parts["train"]):
             faults.append(f"{what}: the labels are {names}")
             continue

@@ -34,12 +34,63 @@ static enum err open_file(void *ctx, const char *name, int *fd, struct errinfo *
 	return err_set(ei, ERR_NOT_FOUND, "no such file: %s", name);
 }
 
-/* "labels a,b;train 2:text/0 3:…;test …" or the faults as "pointer: detail;…". */
+/* What was read, a rendered row at each place of the splits. */
+#define PLACES 64
+struct read_rows {
+	char *rows[N_SPLITS][PLACES];
+	int64_t last_line[N_SPLITS];
+	bool stop; /* with an error at the first row */
+};
+
+static enum err take(void *ctx, enum split s, int64_t place, const struct example *x,
+		     struct errinfo *ei)
+{
+	struct read_rows *read = ctx;
+	struct buf row = { 0 };
+
+	if (read->stop)
+		return err_set(ei, ERR_CANCELLED, "stopped");
+	assert_in_range(place, 0, PLACES - 1);
+	assert_null(read->rows[s][place]);
+	assert_true(x->line > read->last_line[s]);
+	read->last_line[s] = x->line;
+	assert_int_equal(x->text[x->text_len], 0);
+	buf_printf(&row, " %d:%s", (int)x->line, x->text);
+	if (x->pair)
+		buf_printf(&row, "+%.*s", (int)x->pair_len, x->pair);
+	buf_printf(&row, "/%d", x->label);
+	read->rows[s][place] = buf_take(&row);
+	return OK;
+}
+
+/* Appends "labels a,b;train 2:text/0 3:…;test …". */
+static void render(const struct dataset *d, struct read_rows *read, struct buf *out)
+{
+	for (int i = 0; i < dataset_n_labels(d); i++)
+		buf_printf(out, "%s%s", i ? "," : "labels ", dataset_labels(d)[i]);
+	for (int s = 0; s < N_SPLITS; s++) {
+		int64_t n = dataset_n(d, (enum split)s);
+		buf_printf(out, "%s%s", n ? ";" : "", n ? split_names[s] : "");
+		for (int64_t i = 0; i < n; i++)
+			buf_puts(out, read->rows[s][i]);
+		assert_true(n == PLACES || !read->rows[s][n]);
+	}
+}
+
+static void drop(struct read_rows *read)
+{
+	for (int s = 0; s < N_SPLITS; s++)
+		for (int i = 0; i < PLACES; i++)
+			free(read->rows[s][i]);
+}
+
+/* The data set, or the faults as "pointer: detail;…". */
 static char *loaded(const char *object, const struct dataset_limits *limits, struct file *files)
 {
 	struct buf out = { 0 };
 	struct dataset_spec spec;
-	struct dataset d;
+	struct dataset *d;
+	struct read_rows read = { 0 };
 	struct faults faults = { 0 };
 	struct errinfo ei;
 	json_t *value = NULL, *fault;
@@ -47,7 +98,9 @@ static char *loaded(const char *object, const struct dataset_limits *limits, str
 
 	assert_int_equal(json_parse(object, strlen(object), &value, &ei), OK);
 	assert_true(dataset_spec_read(value, "#/dataset", &spec, &faults));
-	enum err e = dataset_load(&spec, limits, open_file, files, &d, &faults, &ei);
+	enum err e = dataset_open(&spec, limits, NULL, open_file, files, &d, &faults, &ei);
+	if (e == OK)
+		e = dataset_read(d, take, &read, &faults, &ei);
 	if (e != OK && e != ERR_INVALID)
 		buf_printf(&out, "%s", err_name(e));
 	assert_int_equal(faults_any(&faults), e == ERR_INVALID);
@@ -55,20 +108,10 @@ static char *loaded(const char *object, const struct dataset_limits *limits, str
 		buf_printf(&out, "%s: %s;",
 			   json_string_value(json_object_get(fault, "pointer")) + 10,
 			   json_string_value(json_object_get(fault, "detail")));
-	for (int i = 0; i < d.n_labels; i++)
-		buf_printf(&out, "%s%s", i ? "," : "labels ", d.labels[i]);
-	for (int s = 0; s < N_SPLITS; s++) {
-		buf_printf(&out, "%s%s", d.n[s] ? ";" : "", d.n[s] ? split_names[s] : "");
-		for (int64_t i = 0; i < d.n[s]; i++) {
-			const struct example *x = &d.examples[s][i];
-			assert_int_equal(x->text[x->text_len], 0);
-			buf_printf(&out, " %d:%s", (int)x->line, x->text);
-			if (x->pair)
-				buf_printf(&out, "+%.*s", (int)x->pair_len, x->pair);
-			buf_printf(&out, "/%d", x->label);
-		}
-	}
-	dataset_clear(&d);
+	if (e == OK)
+		render(d, &read, &out);
+	drop(&read);
+	dataset_close(d);
 	dataset_spec_clear(&spec);
 	faults_clear(&faults);
 	json_decref(value);
@@ -437,18 +480,18 @@ static void an_evaluation_needs_no_training_rows(void **state)
 		.text_column = "text", .label_column = "label", .labels = labels, .n_labels = 2
 	};
 	struct file files[] = { { "e", "text,label\na,pos\n" }, { NULL, NULL } };
-	struct dataset d;
+	struct dataset *d;
 	struct faults faults = { 0 };
 	struct errinfo ei;
 
 	(void)state;
 	spec.splits[SPLIT_TEST] = (struct split_spec){ .file = "e", .sample = -1, .last = -1 };
-	assert_int_equal(
-		dataset_load(&spec, &dataset_default_limits, open_file, files, &d, &faults, &ei),
-		OK);
-	assert_int_equal(d.n[SPLIT_TRAIN], 0);
-	assert_int_equal(d.examples[SPLIT_TEST][0].label, 1);
-	dataset_clear(&d);
+	assert_int_equal(dataset_open(&spec, &dataset_default_limits, NULL, open_file, files, &d,
+				      &faults, &ei),
+			 OK);
+	assert_int_equal(dataset_n(d, SPLIT_TRAIN), 0);
+	assert_int_equal(dataset_n(d, SPLIT_TEST), 1);
+	dataset_close(d);
 }
 
 static void probing_counts_rows_and_names_columns(void **state)
@@ -456,10 +499,12 @@ static void probing_counts_rows_and_names_columns(void **state)
 	static const struct {
 		const char *file, *columns;
 		int rows;
+		const char *format;
 	} cases[] = {
-		{ "text,label\na,b\n\"c\nd\",e\n", "[\"text\",\"label\"]", 2 },
-		{ "{\"b\":1}\n{\"a\":2,\"b\":3}\n", "[\"b\",\"a\"]", 2 },
-		{ "only\n", "[\"only\"]", 0 },
+		{ "text,label\na,b\n\"c\nd\",e\n", "[\"text\",\"label\"]", 2, "csv" },
+		{ "{\"b\":1}\n{\"a\":2,\"b\":3}\n", "[\"b\",\"a\"]", 2, "jsonl" },
+		{ "\xef\xbb\xbf \n{\"b\":1}", "[\"b\"]", 1, "jsonl" },
+		{ "only\n", "[\"only\"]", 0, "csv" },
 	};
 
 	(void)state;
@@ -468,15 +513,14 @@ static void probing_counts_rows_and_names_columns(void **state)
 		struct faults faults = { 0 };
 		struct errinfo ei;
 		struct buf text = { 0 };
-		int64_t rows;
-		json_t *columns;
-		assert_int_equal(
-			dataset_probe(fd, &dataset_default_limits, &rows, &columns, &faults, &ei),
-			OK);
-		assert_int_equal(rows, cases[i].rows);
-		json_print(columns, &text);
+		struct dataset_outline found;
+		assert_int_equal(dataset_probe(fd, &dataset_default_limits, &found, &faults, &ei),
+				 OK);
+		assert_int_equal(found.rows, cases[i].rows);
+		assert_string_equal(rows_format_name(found.format), cases[i].format);
+		json_print(found.columns, &text);
 		assert_string_equal(text.data, cases[i].columns);
-		json_decref(columns);
+		json_decref(found.columns);
 		buf_clear(&text);
 		close(fd);
 	}
@@ -487,14 +531,13 @@ static void probing_tells_what_is_wrong(void **state)
 	int fd = memfile_text("text,label\na\nb,c,d\n\xff\n");
 	struct faults faults = { 0 };
 	struct errinfo ei;
-	int64_t rows;
-	json_t *columns = NULL;
+	struct dataset_outline found;
 
 	(void)state;
-	assert_int_equal(dataset_probe(fd, &dataset_default_limits, &rows, &columns, &faults, &ei),
+	assert_int_equal(dataset_probe(fd, &dataset_default_limits, &found, &faults, &ei),
 			 ERR_INVALID);
 	assert_int_equal(json_array_size(faults.list), 2);
-	assert_null(columns);
+	assert_null(found.columns);
 	faults_clear(&faults);
 	close(fd);
 }

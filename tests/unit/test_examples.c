@@ -156,7 +156,7 @@ static char *report_of(const struct tokenizer *t, struct example *rows[N_SPLITS]
 		       const int64_t n[N_SPLITS])
 {
 	char *labels[] = { "no", "yes" };
-	struct dataset d = { .labels = labels, .n_labels = 2 };
+	struct loaded d = { .labels = labels, .n_labels = 2 };
 	struct examples encoded[N_SPLITS] = { 0 };
 	struct errinfo ei;
 	struct buf text = { 0 };

@@ -13,7 +13,7 @@
 
 static void a_permutation_has_every_row_once(void **state)
 {
-	int64_t rows[1000];
+	uint32_t rows[1000];
 
 	(void)state;
 	for (int64_t n = 0; n <= 1000; n += 37) {
@@ -28,7 +28,7 @@ static void a_permutation_has_every_row_once(void **state)
 
 static void the_seed_decides(void **state)
 {
-	int64_t a[50], b[50], c[50];
+	uint32_t a[50], b[50], c[50];
 
 	(void)state;
 	sample_permutation(1, 50, a);
@@ -41,8 +41,8 @@ static void the_seed_decides(void **state)
 /* numpy.random.RandomState(42).permutation(10). */
 static void ten_rows_with_seed_42_are_those_of_numpy(void **state)
 {
-	static const int64_t expected[] = { 8, 1, 5, 0, 7, 2, 9, 4, 3, 6 };
-	int64_t rows[10];
+	static const uint32_t expected[] = { 8, 1, 5, 0, 7, 2, 9, 4, 3, 6 };
+	uint32_t rows[10];
 
 	(void)state;
 	sample_permutation(42, 10, rows);
