@@ -1,4 +1,4 @@
-/* SHA-256: see hash.h. */
+/* SHA-256 and SHA-1: see hash.h. */
 #include "base/hash.h"
 
 #include "base/mem.h"
@@ -13,13 +13,23 @@ struct hash {
 	EVP_MD_CTX *ctx;
 };
 
-struct hash *hash_new(void)
+static struct hash *new_of(const EVP_MD *kind)
 {
 	struct hash *h = mem_alloc(sizeof(*h));
 
 	h->ctx = EVP_MD_CTX_new();
-	BUG_ON(!h->ctx || EVP_DigestInit_ex(h->ctx, EVP_sha256(), NULL) != 1);
+	BUG_ON(!h->ctx || EVP_DigestInit_ex(h->ctx, kind, NULL) != 1);
 	return h;
+}
+
+struct hash *hash_new(void)
+{
+	return new_of(EVP_sha256());
+}
+
+struct hash *hash_new_sha1(void)
+{
+	return new_of(EVP_sha1());
 }
 
 void hash_add(struct hash *h, const void *data, size_t n)
@@ -30,14 +40,15 @@ void hash_add(struct hash *h, const void *data, size_t n)
 void hash_finish(struct hash *h, char *out)
 {
 	static const char hex[] = "0123456789abcdef";
-	unsigned char digest[32];
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned n;
 
-	BUG_ON(EVP_DigestFinal_ex(h->ctx, digest, NULL) != 1);
-	for (int i = 0; i < 32; i++) {
+	BUG_ON(EVP_DigestFinal_ex(h->ctx, digest, &n) != 1);
+	for (unsigned i = 0; i < n; i++) {
 		out[2 * i] = hex[digest[i] >> 4];
 		out[2 * i + 1] = hex[digest[i] & 15];
 	}
-	out[64] = '\0';
+	out[2 * n] = '\0';
 	hash_free(h);
 }
 

@@ -1,4 +1,4 @@
-/* SHA-256 (libcrypto), streamed or at once, as lower-case hex. */
+/* SHA-256, and SHA-1 where git has it (libcrypto), streamed or at once, as lower-case hex. */
 #ifndef BERTD_BASE_HASH_H
 #define BERTD_BASE_HASH_H
 
@@ -8,11 +8,13 @@
 #include "base/err.h"
 
 #define SHA256_HEX_SIZE 65
+#define SHA1_HEX_SIZE	41
 
 struct hash;
 struct hash *hash_new(void);
+struct hash *hash_new_sha1(void);
 void hash_add(struct hash *h, const void *data, size_t n);
-/* Writes the hex digest into out[SHA256_HEX_SIZE] and frees h. */
+/* Writes the hex digest into out[SHA256_HEX_SIZE], or [SHA1_HEX_SIZE], and frees h. */
 void hash_finish(struct hash *h, char *out);
 /* Frees h without a digest. NULL is fine. */
 void hash_free(struct hash *h);
