@@ -31,8 +31,9 @@ struct fetch_config {
 	const char *data_hosts; /* "HOST, .SUFFIX, …" that https:// files may come from; or NULL */
 	struct http_policy policy;
 	int64_t max_file_bytes;
-	int64_t max_cache_bytes; /* what was used least recently makes room */
-	int64_t min_free_bytes;	 /* of the disk, else ERR_DISK_FULL */
+	int64_t max_cache_bytes;  /* what was used least recently makes room */
+	int64_t min_free_bytes;	  /* of the disk, else ERR_DISK_FULL */
+	void (*sleep_ms)(int ms); /* between tries; NULL: really. A test counts instead. */
 };
 
 /* Copies the config. ERR_INVALID for an endpoint or a list that is none; ERR_IO. */
@@ -55,9 +56,9 @@ struct fetch_how {
 	void *ctx;
 };
 
-/* Whether name could be a model of the Hub: OWNER/NAME or NAME, each of letters, digits, ".", "_",
- * "-" (none first or last, no ".." or "--"), at most 96 bytes, then maybe "@" and a revision (a
- * branch, a tag, a commit, "refs/pr/1"). Pure. */
+/* Whether name could be a model of the Hub: OWNER/NAME or NAME, each of letters, digits, "_", "."
+ * and "-" (these two neither first nor last, no ".." or "--"), at most 96 bytes, then maybe "@" and
+ * a revision (a branch, a tag, a commit, "refs/pr/1"). Pure. */
 bool fetch_is_model_name(const char *name);
 
 /* A directory with all that a BERT model needs, and nothing else: config.json, the weights
