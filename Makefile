@@ -52,6 +52,7 @@ FAKES  := $(patsubst %,$(BUILD)/%.o,$(sort $(wildcard tests/fakes/*.c)))
 UNIT   := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 GOLDEN := $(patsubst tests/golden/%.c,$(BUILD)/tests/golden/%,$(sort $(wildcard tests/golden/test_*.c)))
 BENCH  := $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(sort $(wildcard tests/bench/*.c)))
+DRIVERS := $(patsubst tests/integration/%.c,$(BUILD)/tests/integration/%,$(sort $(wildcard tests/integration/*.c)))
 EMBED  := $(sort $(wildcard migrations/*.sql)) openapi.yaml
 
 .PHONY: help deps build run demo check check-unit check-integration check-golden check-parity check-layers check-docs docs \
@@ -113,6 +114,11 @@ $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.c.o $(BUILD)/libbertd.a
 	@echo "LINK $@"
 	@$(CXX) $(DEBUG) -o $@ $^ $(TORCH_LINK) $(ARROW_LINK) $(LIBS)
 
+# Programs that a story runs besides the daemon; none of them needs libtorch.
+$(BUILD)/tests/integration/%: $(BUILD)/tests/integration/%.c.o $(BUILD)/libbertd.a
+	@echo "LINK $@"
+	@$(CC) $(DEBUG) -o $@ $^ $(LIBS)
+
 run: build ## the daemon on 127.0.0.1:8080, with the sample data and a small model; state in ./run
 	@mkdir -p run
 	$(BUILD)/bertd --data-dir=run/data --data-root=tests/data --model-dir=.deps/models
@@ -132,6 +138,7 @@ check-golden: deps ## against committed numbers of transformers, scikit-learn an
 	@for t in $(GOLDEN); do $$t || exit 1; done
 
 check-integration: build ## stories against the real daemon
+	@$(MAKE) --no-print-directory -j2 $(DRIVERS)
 	@BERTD=$(BUILD)/bertd python3 tests/integration/run.py
 
 check-parity: build ## in full against transformers, in a venv below .deps (long)
@@ -160,7 +167,7 @@ tsan: ## unit tests under ThreadSanitizer
 	@$(MAKE) --no-print-directory BUILD=build/tsan SAN=thread check-unit
 
 # The C of the library without libtorch; the fake model is not needed by any parser.
-FUZZED := $(filter-out %.cpp,$(filter core/base/% core/text/% core/data/% core/model/%,$(CORE)))
+FUZZED := $(filter-out %.cpp,$(filter core/base/% core/text/% core/data/% core/model/% core/hub/names.c core/hub/repo.c,$(CORE)))
 fuzz: deps ## a minute of libFuzzer on each parser (needs clang)
 	@mkdir -p $(BUILD)/fuzz
 	@for t in $(basename $(notdir $(wildcard tests/fuzz/*.c))); do \
