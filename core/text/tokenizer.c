@@ -197,6 +197,11 @@ int32_t tokenizer_pad_id(const struct tokenizer *t)
 	return t->pad;
 }
 
+int32_t tokenizer_unknown_id(const struct tokenizer *t)
+{
+	return t->vocab.unk;
+}
+
 void tokenizer_free(struct tokenizer *t)
 {
 	if (!t)

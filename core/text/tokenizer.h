@@ -38,8 +38,9 @@ int tokenizer_vocab_size(const struct tokenizer *t);
 const char *tokenizer_token(const struct tokenizer *t, int32_t id);
 /* model_max_length of tokenizer_config.json; 512 when absent or absurdly large. */
 int tokenizer_model_max_length(const struct tokenizer *t);
-/* The id that padding uses ([PAD]). */
+/* The id that padding uses ([PAD]), and the one of words that have none ([UNK]). */
 int32_t tokenizer_pad_id(const struct tokenizer *t);
+int32_t tokenizer_unknown_id(const struct tokenizer *t);
 
 /* One encoded text or pair, with special tokens, without padding. Zero-initialised it is empty; it
  * may be used again for the next text, keeping its memory. */
