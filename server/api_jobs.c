@@ -67,9 +67,9 @@ static void dry_run_answer(struct web_res *rs, const struct job_spec *spec,
 
 	json_object_set_new(o, "object", json_string("job.dry_run"));
 	json_object_set_new(o, "valid", json_true());
-	json_object_set_new(
-		o, "total_steps",
-		json_integer(trainer_total_steps(&spec->args, prepared->encoded[SPLIT_TRAIN].n)));
+	json_object_set_new(o, "total_steps",
+			    json_integer(trainer_total_steps(
+				    &spec->args, prepared->tokens.splits[SPLIT_TRAIN].n)));
 	json_object_set(o, "data_report", prepared->report);
 	web_json(rs, 200, o);
 }

@@ -18,6 +18,7 @@
 #include "command.h"
 #include "http.h"
 #include "jobs/job.h"
+#include "jobs/token_cache.h"
 #include "keeper.h"
 #include "keys.h"
 #include "notify.h"
@@ -116,6 +117,16 @@ static enum err open_data(struct daemon *d, struct errinfo *ei)
 	return e;
 }
 
+static void open_tokens(struct daemon *d)
+{
+	const struct config *c = &d->config;
+	char *dir = places_tokens(&d->app.places);
+
+	d->app.places.tokens = token_cache_new(&(struct token_cache_config){
+		.dir = dir, .max_bytes = c->max_tokens_bytes, .threads = (int)c->threads });
+	free(dir);
+}
+
 static enum err start_threads(struct daemon *d, struct errinfo *ei)
 {
 	const struct config *c = &d->config;
@@ -169,12 +180,16 @@ static enum err start(struct daemon *d, struct errinfo *ei)
 	log_set_format((enum log_format)c->log_format);
 	log_set_level((enum log_level)c->log_level);
 	d->app.config = c;
-	d->app.places = (struct places){ c->data_dir, c->data_root, c->model_dir };
+	d->app.places = (struct places){ .data_dir = c->data_dir,
+					 .data_root = c->data_root,
+					 .model_dir = c->model_dir };
 	d->app.started_ms = clock_now_ms();
 	raise_file_limit(c->max_connections);
 	enum err e = look_around(d, ei);
 	if (e == OK)
 		e = open_data(d, ei);
+	if (e == OK)
+		open_tokens(d);
 	if (e == OK)
 		e = start_threads(d, ei);
 	return e == OK ? announce(d, ei) : e;
@@ -204,6 +219,7 @@ static void stop(struct daemon *d)
 		serve_stop(d->app.serve);
 	if (d->http && !http_stop(d->http))
 		leave("an_answer_is_missing");
+	token_cache_free(d->app.places.tokens);
 	if (d->app.hub)
 		hub_free(d->app.hub);
 	if (d->app.db)

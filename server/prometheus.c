@@ -9,6 +9,7 @@
 #include "app.h"
 #include "base/log.h"
 #include "exposition.h"
+#include "jobs/token_cache.h"
 
 #define MAX_ROUTES 64 /* one more row is for requests without a route */
 
@@ -165,6 +166,19 @@ static void write_serve(struct app *app, struct buf *out)
 	}
 }
 
+static void write_tokens(struct app *app, struct buf *out)
+{
+	if (!app->places.tokens)
+		return;
+	struct token_cache_counts n = token_cache_counts(app->places.tokens);
+	exposition_describe(out, "bertd_token_cache_hits_total", "counter",
+			    "Data sets whose encoded rows were there already.");
+	buf_printf(out, "bertd_token_cache_hits_total %lld\n", (long long)n.found);
+	exposition_describe(out, "bertd_token_cache_misses_total", "counter",
+			    "Data sets that were read and encoded.");
+	buf_printf(out, "bertd_token_cache_misses_total %lld\n", (long long)n.made);
+}
+
 void metrics_get(struct app *app, const struct web_req *rq, struct web_res *rs)
 {
 	struct errinfo ei;
@@ -173,6 +187,7 @@ void metrics_get(struct app *app, const struct web_req *rq, struct web_res *rs)
 	write_requests(&rs->body);
 	exposition_gauge(&rs->body, "bertd_streams", "Open metrics streams.", hub_count(app->hub));
 	write_serve(app, &rs->body);
+	write_tokens(app, &rs->body);
 	/* Half a scrape is worth more than none: the process' own numbers say that it lives. */
 	if (prometheus_jobs(app, &rs->body, &ei) != OK)
 		log_warn("metrics_incomplete", "request_id=%s detail=%s", rq->request_id,

@@ -2,40 +2,17 @@
 #ifndef BERTD_DATA_EXAMPLES_H
 #define BERTD_DATA_EXAMPLES_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
-#include "base/err.h"
-#include "data/loaded.h"
-#include "text/tokenizer.h"
-
+/* Views into memory that somebody else owns (tokens.h; a test). The order of the rows is the
+ * split's, that of their ids need not be. */
 struct examples {
 	int64_t n;
-	int64_t *offsets;	 /* (n + 1) into the two arrays below */
-	int32_t *input_ids;	 /* (offsets[n]) */
-	int32_t *token_type_ids; /* (offsets[n]) */
-	int32_t *labels;	 /* (n) */
-	bool *truncated;	 /* (n) longer than max_length before it was cut */
+	const int64_t *starts;	  /* (n) where the row's ids begin in input_ids */
+	const int32_t *lengths;	  /* (n) tokens with the special ones, 2 … max_length */
+	const int32_t *n_first;	  /* (n) how many of them have token type 0; the others have 1 */
+	const int32_t *labels;	  /* (n) */
+	const int32_t *input_ids; /* of all rows */
 };
-
-/* Encodes a split. ERR_INVALID names the line of a text that is not UTF-8. */
-enum err examples_encode(const struct tokenizer *t, const struct example *rows, int64_t n,
-			 int max_length, struct examples *out, struct errinfo *ei) MUST_USE;
-void examples_clear(struct examples *x);
-
-/* The data report of a job, a new object:
- * {"rows": {"train": 625, …}, "empty_texts": {…}, "duplicates": {…} (repeats of an earlier row of
- * the same split), "overlap": {"train_validation": n, "train_test": n} (rows of the second whose
- * text is in the first), "contradictions": {"texts": n, "lines": […]} (training texts with more
- * than one label; the lines of the first five rows that contradict an earlier one), "label_counts":
- * {"train": {"negative": 312, …}, …}, "truncated_share": {…}, "max_length": 64, "warnings": ["…"]}.
- * A text is compared together with its pair. encoded is indexed by split; an absent split has n = 0
- * and is left out.
- *
- * Warnings are sentences for the user: a class with more than ten times the training rows of
- * another, a class that the training or validation rows lack, overlap, contradictions, empty texts,
- * more than half of a split truncated. */
-json_t *report_of_examples(const struct loaded *d, const struct examples encoded[N_SPLITS],
-			   int max_length);
 
 #endif

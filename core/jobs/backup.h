@@ -13,7 +13,8 @@
  * can happen while they are copied is that one is deleted. Its row then leaves the copy too, and
  * tell gets a line; a data set that an unfinished job of the copy still needs is ERR_CONFLICT
  * instead: try again. tell also gets a line for each job that had not ended: a daemon on the copy
- * goes on with it from its newest checkpoint. Files of data_root and model_dir are not copied.
+ * goes on with it from its newest checkpoint. Files of data_root and model_dir
+ * are not copied, and encoded rows (tokens/) are made again where they are needed.
  *
  * ERR_NOT_FOUND without a database, ERR_CONFLICT, ERR_DB, ERR_IO, ERR_DISK_FULL: nothing is left
  * behind. Killed, it leaves a folder with the name of `to` and .tmp<pid>. */

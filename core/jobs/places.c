@@ -31,6 +31,11 @@ char *places_dataset(const struct places *p, const char *sha256)
 	return mem_printf("%s/datasets/%s", p->data_dir, sha256);
 }
 
+char *places_tokens(const struct places *p)
+{
+	return mem_printf("%s/tokens", p->data_dir);
+}
+
 char *places_tmp(const struct places *p, const char *name)
 {
 	return mem_printf("%s/tmp/%s", p->data_dir, name);
@@ -59,7 +64,7 @@ static enum err take_lock(const struct places *p, int *lock_fd, struct errinfo *
 
 static enum err make_folders(const struct places *p, struct errinfo *ei)
 {
-	static const char *const folders[] = { "datasets", "jobs", "models", "tmp" };
+	static const char *const folders[] = { "datasets", "jobs", "models", "tokens", "tmp" };
 	enum err e = OK;
 
 	for (size_t i = 0; e == OK && i < sizeof(folders) / sizeof(*folders); i++) {

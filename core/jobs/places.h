@@ -12,10 +12,14 @@
 #include "base/ids.h"
 #include "jobs/db.h"
 
+struct token_cache;
+
 struct places {
-	const char *data_dir;  /* bertd.db, datasets/, jobs/, models/, tmp/ */
+	const char *data_dir;  /* bertd.db, datasets/, jobs/, models/, tokens/, tmp/ */
 	const char *data_root; /* "file" paths of jobs are relative to it; NULL: refused */
 	const char *model_dir; /* base models, one Hugging Face directory each; NULL: none */
+	struct token_cache
+		*tokens; /* of tokens/ (token_cache.h); NULL: encoded rows are not kept */
 };
 
 /* Makes the folders, takes the exclusive lock (*lock_fd, kept open for the life of the process),
@@ -34,6 +38,7 @@ void places_redact(const struct places *p, struct errinfo *ei);
 char *places_job_dir(const struct places *p, const char *job_id);
 char *places_model_dir(const struct places *p, const char *model_id);
 char *places_dataset(const struct places *p, const char *sha256);
+char *places_tokens(const struct places *p);
 char *places_tmp(const struct places *p, const char *name);
 
 /* A dataset_opener (ctx: struct file_source): ds_… from datasets/, else a path beneath data_root;

@@ -2,19 +2,18 @@
  * prepares submits. */
 #include "jobs/spec.h"
 
+#include "jobs/token_cache.h"
 #include "model/config.h"
 
 #include <inttypes.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 void prepared_clear(struct prepared *p)
 {
 	model_place_clear(&p->base);
 	tokenizer_free(p->tokenizer);
-	loaded_clear(&p->dataset);
-	for (int i = 0; i < N_SPLITS; i++)
-		examples_clear(&p->encoded[i]);
+	tokens_close(&p->tokens);
 	json_decref(p->report);
 	memset(p, 0, sizeof(*p));
 }
@@ -56,29 +55,24 @@ static void check_shape(const struct job_spec *s, const struct bert_config *c,
 }
 
 static enum err prepare_model(const struct job_spec *s, const struct places *p, struct db *db,
-			      struct prepared *out, struct faults *faults, struct errinfo *ei)
+			      struct prepared *out, struct bert_config *config,
+			      struct faults *faults, struct errinfo *ei)
 {
-	struct bert_config config = { 0 };
 	enum err e = places_find_base(p, db, s->model, &out->base, ei);
 
 	if (e != OK)
 		return to_fault(e, "#/model", p, faults, ei);
-	e = bert_config_read(out->base.dir, &config, ei);
+	e = bert_config_read(out->base.dir, config, ei);
 	if (e != OK)
 		return to_fault(e, "#/model", p, faults, ei);
 	e = to_fault(tokenizer_open(out->base.dir, &out->tokenizer, ei), "#/model", p, faults, ei);
-	check_shape(s, &config, out->tokenizer, faults);
-	bert_config_clear(&config);
+	check_shape(s, config, out->tokenizer, faults);
 	return e;
 }
 
-static enum err prepare_data(const struct job_spec *s, const struct places *p, struct db *db,
-			     struct prepared *out, struct faults *faults, struct errinfo *ei)
+static enum err data_fault(enum err e, const struct places *p, struct faults *faults,
+			   struct errinfo *ei)
 {
-	struct file_source source = { p, db };
-	enum err e = dataset_load(&s->dataset, &dataset_default_limits, places_open_file, &source,
-				  &out->dataset, faults, ei);
-
 	if (e != OK)
 		places_redact(p, ei);
 	if (e == ERR_INVALID && !faults_any(faults))
@@ -86,19 +80,43 @@ static enum err prepare_data(const struct job_spec *s, const struct places *p, s
 	return e == ERR_INVALID ? OK : e;
 }
 
-static enum err encode(const struct job_spec *s, const struct places *p, struct prepared *out,
-		       struct faults *faults, struct errinfo *ei)
+static enum err prepare_data(const struct job_spec *s, const struct places *p, struct db *db,
+			     const struct bert_config *config, struct prepared *out,
+			     struct faults *faults, struct errinfo *ei)
 {
-	enum err e = OK;
+	struct file_source source = { p, db };
+	struct token_request r = { .data = &s->dataset,
+				   .open = places_open_file,
+				   .open_ctx = &source,
+				   .tokenizer = out->tokenizer,
+				   .tokenizer_dir = out->base.dir,
+				   .max_length = (int)s->max_length,
+				   .model_max_length = (int)config->max_position_embeddings };
+	return data_fault(token_cache_get(p, &r, &out->tokens, faults, ei), p, faults, ei);
+}
 
-	for (int i = 0; e == OK && i < N_SPLITS; i++) {
-		char pointer[64];
-		snprintf(pointer, sizeof(pointer), "#/dataset/%s", split_names[i]);
-		e = examples_encode(out->tokenizer, out->dataset.examples[i], out->dataset.n[i],
-				    (int)s->max_length, &out->encoded[i], ei);
-		e = to_fault(e, pointer, p, faults, ei);
-	}
-	return e;
+static enum err pass_over(void *ctx, enum split s, int64_t place, const struct example *x,
+			  struct errinfo *ei)
+{
+	(void)ctx, (void)s, (void)place, (void)x, (void)ei;
+	return OK;
+}
+
+/* Where the model will not do, what is wrong with the data is told as well. */
+static enum err check_data(const struct job_spec *s, const struct places *p, struct db *db,
+			   struct faults *faults, struct errinfo *ei)
+{
+	struct file_source source = { p, db };
+	struct dataset *d = NULL;
+	char *scratch = places_tmp(p, "");
+	enum err e = dataset_open(&s->dataset, &dataset_default_limits, scratch, places_open_file,
+				  &source, &d, faults, ei);
+
+	if (e == OK)
+		e = dataset_read(d, pass_over, NULL, faults, ei);
+	dataset_close(d);
+	free(scratch);
+	return data_fault(e, p, faults, ei);
 }
 
 static enum err first_fault(const struct faults *faults, struct errinfo *ei)
@@ -114,19 +132,21 @@ enum err job_prepare(const struct job_spec *s, const struct places *p, struct db
 		     struct prepared *out, struct faults *faults, struct errinfo *ei)
 {
 	struct prepared made = { 0 };
-	enum err e = prepare_model(s, p, db, &made, faults, ei);
+	struct bert_config config = { 0 };
+	enum err e = prepare_model(s, p, db, &made, &config, faults, ei);
 
-	if (e == OK)
-		e = prepare_data(s, p, db, &made, faults, ei);
-	if (e == OK && !faults_any(faults))
-		e = encode(s, p, &made, faults, ei);
+	if (e == OK && faults_any(faults))
+		e = check_data(s, p, db, faults, ei);
+	else if (e == OK)
+		e = prepare_data(s, p, db, &config, &made, faults, ei);
 	if (e == OK && faults_any(faults))
 		e = first_fault(faults, ei);
+	bert_config_clear(&config);
 	if (e != OK) {
 		prepared_clear(&made);
 		return e;
 	}
-	made.report = report_of_examples(&made.dataset, made.encoded, (int)s->max_length);
+	made.report = json_incref(made.tokens.report);
 	*out = made;
 	return OK;
 }

@@ -285,10 +285,10 @@ static enum err drop_resume(const struct run *r, const struct errinfo *why, stru
 
 static enum err open_model(struct run *r, struct errinfo *ei)
 {
-	const struct loaded *d = &r->prepared.dataset;
+	const struct tokens *t = &r->prepared.tokens;
 	struct bert_open_args args = { .dir = r->resume ? r->resume : r->prepared.base.dir,
-				       .num_labels = d->n_labels,
-				       .labels = (const char *const *)d->labels,
+				       .num_labels = t->n_labels,
+				       .labels = (const char *const *)t->labels,
 				       .device = r->env->device,
 				       .bf16 = r->spec.args.bf16,
 				       .train = true,
@@ -324,13 +324,13 @@ static enum err tell_start(const struct run *r, struct errinfo *ei)
 
 static enum err train_once(struct run *r, struct trainer_result *result, struct errinfo *ei)
 {
-	const struct loaded *d = &r->prepared.dataset;
+	const struct tokens *t = &r->prepared.tokens;
 	struct trainer_run run = {
 		.model = r->model,
 		.tokenizer = r->prepared.tokenizer,
-		.splits = r->prepared.encoded,
-		.labels = (const char *const *)d->labels,
-		.num_labels = d->n_labels,
+		.splits = t->splits,
+		.labels = (const char *const *)t->labels,
+		.num_labels = t->n_labels,
 		.max_length = (int)r->spec.max_length,
 		.args = &r->spec.args,
 		.dir = r->dir,
@@ -407,7 +407,8 @@ static void run_clear(struct run *r)
 
 static enum err begin_running(const struct run *r, struct errinfo *ei)
 {
-	int64_t total = trainer_total_steps(&r->spec.args, r->prepared.encoded[SPLIT_TRAIN].n);
+	int64_t total =
+		trainer_total_steps(&r->spec.args, r->prepared.tokens.splits[SPLIT_TRAIN].n);
 	enum err e = unless_cancelled(job_move(r->env->db, r->job->id, JOB_RUNNING, NULL, ei));
 
 	if (e == OK)

@@ -7,7 +7,7 @@
 #include "base/err.h"
 #include "base/fields.h"
 #include "data/dataset.h"
-#include "data/examples.h"
+#include "data/tokens.h"
 #include "jobs/places.h"
 #include "text/tokenizer.h"
 #include "train/args.h"
@@ -33,13 +33,13 @@ void job_spec_clear(struct job_spec *s);
 struct prepared {
 	struct model_place base;
 	struct tokenizer *tokenizer;
-	struct loaded dataset;
-	struct examples encoded[N_SPLITS];
+	struct tokens tokens; /* the encoded rows, the labels and the report as it was cached */
 	json_t *report;
 };
-/* Finds the model, loads and checks the data, encodes it and writes the report. What the user can
- * mend goes to faults (ERR_INVALID); ERR_IO, ERR_DB for the rest. Used at submit and again by the
- * worker. Slow: never on an HTTP thread. */
+/* Finds the model, and the encoded data in the cache (token_cache.h); what is not there is read,
+ * checked, encoded and reported on. What the user can mend goes to faults (ERR_INVALID); ERR_IO,
+ * ERR_DISK_FULL, ERR_DB for the rest. Used at submit and again by the worker. Slow: never on an
+ * HTTP thread. */
 enum err job_prepare(const struct job_spec *s, const struct places *p, struct db *db,
 		     struct prepared *out, struct faults *faults, struct errinfo *ei) MUST_USE;
 void prepared_clear(struct prepared *p);

@@ -15,7 +15,7 @@ static int64_t row_of(const int64_t *order, int64_t first, int64_t i)
 static int64_t length_of(const struct examples *x, int64_t row)
 {
 	BUG_ON(row < 0 || row >= x->n);
-	return x->offsets[row + 1] - x->offsets[row];
+	return x->lengths[row];
 }
 
 static void make_room(struct packer *p, int64_t n_seqs, int64_t n_tokens)
@@ -44,12 +44,13 @@ struct bert_batch packer_batch(struct packer *p, const struct examples *x, const
 	make_room(p, n, n_tokens);
 	p->cu_seqlens[0] = 0;
 	for (int64_t i = 0; i < n; i++) {
-		int64_t row = row_of(order, first, i), from = x->offsets[row];
-		size_t bytes = (size_t)length_of(x, row) * sizeof(int32_t);
+		int64_t row = row_of(order, first, i), length = length_of(x, row);
 
-		memcpy(p->input_ids + at, x->input_ids + from, bytes);
-		memcpy(p->token_type_ids + at, x->token_type_ids + from, bytes);
-		at += length_of(x, row);
+		memcpy(p->input_ids + at, x->input_ids + x->starts[row],
+		       (size_t)length * sizeof(int32_t));
+		for (int64_t t = 0; t < length; t++)
+			p->token_type_ids[at + t] = t >= x->n_first[row];
+		at += length;
 		p->cu_seqlens[i + 1] = (int32_t)at;
 		p->labels[i] = x->labels[row];
 	}

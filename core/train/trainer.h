@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "base/err.h"
+#include "data/dataset.h"
 #include "data/examples.h"
 #include "model/bert.h"
 #include "text/tokenizer.h"

@@ -25,6 +25,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "jobs/token_cache.h"
 #include "train/trainer.h"
 
 struct job {
@@ -33,8 +34,7 @@ struct job {
 	const char *out_dir, *order_file;
 	int threads, max_length;
 	struct train_args args;
-	struct loaded data;
-	struct examples encoded[N_SPLITS];
+	struct tokens tokens;
 	struct tokenizer *tokenizer;
 	int64_t *order; /* NULL: the Trainer's own */
 };
@@ -94,10 +94,34 @@ static enum err open_file(void *ctx, const char *file, int *fd, struct errinfo *
 	return *fd < 0 ? err_errno(ei, "cannot open %s", file) : OK;
 }
 
+/* As a job without a cache: the encoded rows lie in a folder that is gone again by the end. */
+static void load_tokens(struct job *job, const struct dataset_spec *spec)
+{
+	char dir[] = "/tmp/bertd-train-XXXXXX";
+	struct faults faults = { 0 };
+	struct errinfo ei = { "" };
+
+	if (!mkdtemp(dir))
+		require(err_errno(&ei, "cannot make %s", dir), &ei);
+	struct places places = { .data_dir = dir };
+	struct token_request r = { .data = spec,
+				   .open = open_file,
+				   .tokenizer = job->tokenizer,
+				   .tokenizer_dir = job->open.dir,
+				   .max_length = job->max_length,
+				   .model_max_length = job->max_length };
+	char *tmp = places_tmp(&places, "");
+	require(files_make_dirs(tmp, &ei), &ei);
+	enum err e = token_cache_get(&places, &r, &job->tokens, &faults, &ei);
+	require_no_faults(&faults);
+	require(e, &ei);
+	require(files_remove(dir, &ei), &ei);
+	free(tmp);
+}
+
 static void load_data(struct job *job)
 {
 	struct faults faults = { 0 };
-	struct errinfo ei = { "" };
 	struct dataset_spec spec;
 	json_t *object = json_object();
 
@@ -106,14 +130,7 @@ static void load_data(struct job *job)
 			json_object_set_new(object, split_names[s], json_string(job->files[s]));
 	dataset_spec_read(object, "#", &spec, &faults);
 	require_no_faults(&faults);
-	enum err e = dataset_load(&spec, &dataset_default_limits, open_file, NULL, &job->data,
-				  &faults, &ei);
-	require_no_faults(&faults);
-	require(e, &ei);
-	for (int s = 0; s < N_SPLITS; s++)
-		require(examples_encode(job->tokenizer, job->data.examples[s], job->data.n[s],
-					job->max_length, &job->encoded[s], &ei),
-			&ei);
+	load_tokens(job, &spec);
 	dataset_spec_clear(&spec);
 	json_decref(object);
 }
@@ -147,7 +164,7 @@ static int64_t *copy_epoch(const json_t *epoch, int64_t n, int64_t *to)
 
 static void load_order(struct job *job)
 {
-	int64_t n = job->encoded[SPLIT_TRAIN].n;
+	int64_t n = job->tokens.splits[SPLIT_TRAIN].n;
 	struct errinfo ei = { "" };
 	struct buf text = { 0 };
 	size_t i;
@@ -174,21 +191,21 @@ static void load_order(struct job *job)
 
 static void run(struct job *job)
 {
-	const char *const *labels = (const char *const *)job->data.labels;
+	const char *const *labels = (const char *const *)job->tokens.labels;
 	struct trainer_result result;
 	struct errinfo ei = { "" };
 	struct bert *model;
 
-	job->open.num_labels = job->data.n_labels;
+	job->open.num_labels = job->tokens.n_labels;
 	job->open.labels = labels;
 	job->open.bf16 = job->args.bf16;
 	job->open.seed = (uint64_t)job->args.seed;
 	require(bert_open(&job->open, &model, &ei), &ei);
 	struct trainer_run run = { .model = model,
 				   .tokenizer = job->tokenizer,
-				   .splits = job->encoded,
+				   .splits = job->tokens.splits,
 				   .labels = labels,
-				   .num_labels = job->data.n_labels,
+				   .num_labels = job->tokens.n_labels,
 				   .max_length = job->max_length,
 				   .args = &job->args,
 				   .order = job->order,
@@ -268,9 +285,7 @@ int main(int argc, char **argv)
 	run(&job);
 	print_resources(start, loaded);
 
-	for (int s = 0; s < N_SPLITS; s++)
-		examples_clear(&job.encoded[s]);
-	loaded_clear(&job.data);
+	tokens_close(&job.tokens);
 	tokenizer_free(job.tokenizer);
 	train_args_clear(&job.args);
 	free(job.order);

@@ -283,25 +283,32 @@ static enum err write_weights(const char *dir, struct errinfo *ei)
 
 static struct examples read_examples(const json_t *rows, size_t first, size_t last)
 {
-	struct examples x = { .n = (int64_t)(last - first) };
+	size_t n = last - first;
+	int64_t *starts = mem_zalloc(n, sizeof(*starts)), at = 0;
+	int32_t *lengths = mem_zalloc(n, sizeof(*lengths));
+	int32_t *row_labels = mem_zalloc(n, sizeof(*row_labels));
+	int32_t *ids = mem_zalloc(n, 16 * sizeof(*ids));
 
-	x.offsets = mem_zalloc(last - first + 1, sizeof(*x.offsets));
-	x.labels = mem_zalloc(last - first, sizeof(*x.labels));
-	x.input_ids = mem_zalloc((last - first) * 16, sizeof(*x.input_ids));
-	x.token_type_ids = mem_zalloc((last - first) * 16, sizeof(*x.token_type_ids));
-	x.truncated = mem_zalloc(last - first, sizeof(*x.truncated));
-	for (size_t i = first; i < last; i++) {
-		const json_t *row = json_array_get(rows, i);
-		int64_t *end = &x.offsets[i - first + 1];
+	for (size_t i = 0; i < n; i++) {
+		const json_t *row = json_array_get(rows, first + i);
 		size_t k;
 		json_t *id;
 
-		*end = x.offsets[i - first];
+		starts[i] = at;
 		json_array_foreach(json_object_get(row, "input_ids"), k, id)
-			x.input_ids[(*end)++] = (int32_t)json_integer_value(id);
-		x.labels[i - first] = (int32_t)whole(row, "labels");
+			ids[at++] = (int32_t)json_integer_value(id);
+		lengths[i] = (int32_t)(at - starts[i]);
+		row_labels[i] = (int32_t)whole(row, "labels");
 	}
-	return x;
+	return (struct examples){ (int64_t)n, starts, lengths, lengths, row_labels, ids };
+}
+
+static void free_examples(const struct examples *x)
+{
+	free((void *)x->starts);
+	free((void *)x->lengths);
+	free((void *)x->labels);
+	free((void *)x->input_ids);
 }
 
 static enum err keep_record(void *records, const char *type, const json_t *record,
@@ -380,7 +387,7 @@ static void fixture_init(struct fixture *f)
 static void fixture_clear(struct fixture *f)
 {
 	for (int s = 0; s < N_SPLITS; s++)
-		examples_clear(&f->splits[s]);
+		free_examples(&f->splits[s]);
 	tokenizer_free(f->tokenizer);
 	json_decref(f->records);
 	assert_int_equal(files_remove(f->dir, NULL), OK);

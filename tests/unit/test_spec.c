@@ -215,10 +215,11 @@ static void a_good_job_is_encoded_and_reported(void **state)
 			 OK);
 	assert_false(faults_any(&faults));
 	assert_string_equal(p.base.id, "tiny");
-	assert_int_equal(p.dataset.n_labels, 2);
-	assert_int_equal(p.encoded[SPLIT_TRAIN].n, 3);
-	assert_int_equal(p.encoded[SPLIT_VALIDATION].n, 0);
-	assert_int_equal(p.encoded[SPLIT_TEST].offsets[3], 4 + 4 + 3);
+	assert_int_equal(p.tokens.n_labels, 2);
+	assert_int_equal(p.tokens.splits[SPLIT_TRAIN].n, 3);
+	assert_int_equal(p.tokens.splits[SPLIT_VALIDATION].n, 0);
+	assert_memory_equal(p.tokens.splits[SPLIT_TEST].lengths, ((int32_t[]){ 4, 4, 3 }),
+			    3 * sizeof(int32_t));
 	json_t *rows = json_object_get(p.report, "rows");
 	assert_int_equal(json_integer_value(json_object_get(rows, "train")), 3);
 	prepared_clear(&p);

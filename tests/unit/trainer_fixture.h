@@ -68,24 +68,31 @@ static inline void fixture_base(struct fixture *f)
 /* n rows of 3 … FIXTURE_LENGTH tokens; the label shows in the tokens, but not in every row. */
 static inline struct examples fixture_examples(int64_t n, uint32_t seed)
 {
-	struct examples x = { .n = n };
+	size_t room = (size_t)n + 1;
+	int64_t *starts = mem_zalloc(room, sizeof(*starts)), at = 0;
+	int32_t *lengths = mem_zalloc(room, sizeof(*lengths));
+	int32_t *labels = mem_zalloc(room, sizeof(*labels));
+	int32_t *ids = mem_zalloc(room, FIXTURE_LENGTH * sizeof(*ids));
 
-	x.offsets = mem_zalloc((size_t)n + 1, sizeof(*x.offsets));
-	x.input_ids = mem_zalloc((size_t)n * FIXTURE_LENGTH + 1, sizeof(*x.input_ids));
-	x.token_type_ids = mem_zalloc((size_t)n * FIXTURE_LENGTH + 1, sizeof(*x.token_type_ids));
-	x.labels = mem_zalloc((size_t)n + 1, sizeof(*x.labels));
-	x.truncated = mem_zalloc((size_t)n + 1, sizeof(*x.truncated));
 	for (int64_t i = 0; i < n; i++) {
-		int64_t at = x.offsets[i], length = 3 + (i + seed) % (FIXTURE_LENGTH - 2);
-
-		x.labels[i] = (int32_t)(i % FIXTURE_LABELS);
-		for (int64_t t = 0; t < length; t++)
-			x.input_ids[at + t] = (int32_t)((i * 7 + t * 3 + seed * 5) % 90 + 5);
+		starts[i] = at;
+		lengths[i] = (int32_t)(3 + (i + seed) % (FIXTURE_LENGTH - 2));
+		labels[i] = (int32_t)(i % FIXTURE_LABELS);
+		for (int64_t t = 0; t < lengths[i]; t++)
+			ids[at + t] = (int32_t)((i * 7 + t * 3 + seed * 5) % 90 + 5);
 		if (i % 5)
-			x.input_ids[at + 1] = 95 + x.labels[i];
-		x.offsets[i + 1] = at + length;
+			ids[at + 1] = 95 + labels[i];
+		at += lengths[i];
 	}
-	return x;
+	return (struct examples){ n, starts, lengths, lengths, labels, ids };
+}
+
+static inline void fixture_free_examples(const struct examples *x)
+{
+	free((void *)x->starts);
+	free((void *)x->lengths);
+	free((void *)x->labels);
+	free((void *)x->input_ids);
 }
 
 static inline void fixture_init(struct fixture *f)
@@ -120,13 +127,8 @@ static inline void fixture_forget(struct fixture *f)
 static inline void fixture_clear(struct fixture *f)
 {
 	fixture_forget(f);
-	for (int s = 0; s < N_SPLITS; s++) {
-		free(f->splits[s].offsets);
-		free(f->splits[s].input_ids);
-		free(f->splits[s].token_type_ids);
-		free(f->splits[s].labels);
-		free(f->splits[s].truncated);
-	}
+	for (int s = 0; s < N_SPLITS; s++)
+		fixture_free_examples(&f->splits[s]);
 	tokenizer_free(f->tokenizer);
 	train_args_clear(&f->args);
 	buf_clear(&f->trace);
