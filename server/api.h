@@ -17,6 +17,8 @@ web_handler classify_create;
 web_handler tokenize_create;
 /* api_models.c */
 web_handler models_list, models_get, models_delete;
+/* api_import.c: a model from a tar archive, or one that is there by its name */
+web_handler models_create;
 /* api_export.c: a model as a tar archive */
 web_handler models_export;
 /* api_health.c */

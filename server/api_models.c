@@ -108,7 +108,6 @@ void models_list(struct app *app, const struct web_req *rq, struct web_res *rs)
 	web_json(rs, 200, page_json(data, more));
 }
 
-/* The resource of a finished model by any of its names. */
 static enum err finished_json(struct app *app, const char *id, json_t **out, struct errinfo *ei)
 {
 	struct model_row row = { 0 };
@@ -120,6 +119,15 @@ static enum err finished_json(struct app *app, const char *id, json_t **out, str
 	return e;
 }
 
+enum err api_model_json(struct app *app, const struct model_place *place, json_t **out,
+			struct errinfo *ei)
+{
+	if (!place->base)
+		return finished_json(app, place->id, out, ei);
+	*out = base_json(app, place->id, place->dir);
+	return *out ? OK : err_set(ei, ERR_NOT_FOUND, "there is no model \"%s\"", place->id);
+}
+
 void models_get(struct app *app, const struct web_req *rq, struct web_res *rs)
 {
 	struct model_place place = { 0 };
@@ -127,13 +135,8 @@ void models_get(struct app *app, const struct web_req *rq, struct web_res *rs)
 	json_t *o = NULL;
 	enum err e = places_find_model(&app->places, app->db, rq->params[0], &place, &ei);
 
-	if (e == OK && place.base) {
-		o = base_json(app, place.id, place.dir);
-		if (!o)
-			e = err_set(&ei, ERR_NOT_FOUND, "there is no model \"%s\"", rq->params[0]);
-	} else if (e == OK) {
-		e = finished_json(app, place.id, &o, &ei);
-	}
+	if (e == OK)
+		e = api_model_json(app, &place, &o, &ei);
 	if (e == OK)
 		web_json(rs, 200, o);
 	else

@@ -52,7 +52,7 @@ const struct field config_options[] = {
 	{ "max_body_bytes", F_INT, O(max_body_bytes), 1024, TERA,
 	  .help = "Size of a JSON request." },
 	{ "max_upload_bytes", F_INT, O(max_upload_bytes), 1024, TERA,
-	  .help = "Size of an uploaded data set." },
+	  .help = "Size of an uploaded data set or model." },
 	{ "max_queued_jobs", F_INT, O(max_queued_jobs), 1, 1000000, .help = "Jobs that may wait." },
 	{ "max_classify_texts", F_INT, O(max_classify_texts), 1, 1000000,
 	  .help = "Texts in one request." },

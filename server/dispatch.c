@@ -123,25 +123,30 @@ static bool check_found(const struct web_req *rq, struct web_res *rs, enum err f
 	return false;
 }
 
-/* Whether a Content-Type is the media type, whatever parameters it has. */
-static bool is_type(const char *value, const char *type)
+bool web_has_type(const struct web_req *rq, const char *type)
 {
+	const char *value = header(rq, "Content-Type");
 	size_t n = strlen(type);
 
+	if (!value)
+		return false;
 	value += strspn(value, " \t");
 	return strncasecmp(value, type, n) == 0 && strchr("; \t", value[n]);
 }
 
+bool web_takes_file(const struct web_route *route, const struct web_req *rq)
+{
+	return route->upload && !(route->json && web_has_type(rq, "application/json"));
+}
+
 static bool check_type(const struct web_req *rq, struct web_res *rs, const struct web_route *route)
 {
-	const char *type = header(rq, "Content-Type");
-
-	if (route->json && (!type || !is_type(type, "application/json"))) {
+	if (route->json && !route->upload && !web_has_type(rq, "application/json")) {
 		web_problem(rq, rs, 415, "unsupported",
 			    "the body must be JSON, with Content-Type: application/json");
 		return false;
 	}
-	if (route->upload && type && is_type(type, "multipart/form-data")) {
+	if (route->upload && web_has_type(rq, "multipart/form-data")) {
 		web_problem(
 			rq, rs, 415, "unsupported",
 			"send the file itself as the body, not a form (curl --data-binary @FILE)");

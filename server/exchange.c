@@ -87,7 +87,8 @@ static bool refuse(struct exchange *ex, enum err e, const struct errinfo *ei)
 static bool check_length(struct exchange *ex)
 {
 	const struct config *c = ex->app->config;
-	int64_t max = ex->route->upload ? c->max_upload_bytes : c->max_body_bytes;
+	bool file = web_takes_file(ex->route, &ex->rq);
+	int64_t max = file ? c->max_upload_bytes : c->max_body_bytes;
 	struct errinfo ei;
 
 	if (ex->length <= max)
@@ -105,7 +106,7 @@ static bool open_upload(struct exchange *ex)
 	char name[ID_SIZE];
 	struct errinfo ei;
 
-	if (!ex->route->upload)
+	if (!web_takes_file(ex->route, &ex->rq))
 		return true;
 	ids_new("up_", name);
 	enum err e = upload_open(places_tmp(&ex->app->places, name), &limits, &ex->upload, &ei);

@@ -25,6 +25,8 @@ const struct web_route web_routes[] = {
 	{ "POST", "/classify", classify_create, SCOPE_SERVE, .json = true },
 	{ "POST", "/tokenize", tokenize_create, SCOPE_SERVE, ON_POOL, .json = true },
 
+	{ "POST", "/models", models_create, SCOPE_TRAIN, ON_POOL, .upload = true, .json = true,
+	  .query = upload },
 	{ "GET", "/models", models_list, SCOPE_READ, ON_POOL, .query = page },
 	{ "GET", "/models/:id", models_get, SCOPE_READ, ON_POOL },
 	{ "DELETE", "/models/:id", models_delete, SCOPE_TRAIN, ON_POOL },

@@ -16,6 +16,11 @@ bool api_accepts_work(struct app *app, const struct web_req *rq, struct web_res 
 bool api_find_model(struct app *app, const struct web_req *rq, struct web_res *rs, const char *name,
 		    struct model_place *out);
 
+/* The resource of a model that was found, a new object. ERR_NOT_FOUND when it is gone, or when the
+ * folder of a base model holds no BERT that can be read. (api_models.c) */
+enum err api_model_json(struct app *app, const struct model_place *place, json_t **out,
+			struct errinfo *ei) MUST_USE;
+
 /* Unloads a finished model whose row is gone, and removes its folder. */
 void api_forget_model(struct app *app, const struct web_req *rq, const char *model_id);
 

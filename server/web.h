@@ -128,10 +128,11 @@ struct web_route {
 	web_handler *handler;
 	enum web_scope scope;
 	enum web_where where;
-	bool upload; /* the body is streamed to a file */
+	bool upload; /* the body is streamed to a file; with json: unless it is JSON */
 	const char *const
 		*query; /* NULL-terminated names of the query parameters it knows; NULL: none */
-	bool json;	/* a JSON body is required: Content-Type checked, parsed by the handler */
+	bool json;	/* a JSON body is required (with upload: possible): Content-Type checked,
+			   parsed by the handler */
 };
 extern const struct web_route web_routes[]; /* routes.c; a row with a NULL method ends it */
 
@@ -143,6 +144,11 @@ extern const struct web_route web_routes[]; /* routes.c; a row with a NULL metho
 enum err web_match(const char *method, const char *path, char *scratch, size_t size,
 		   const struct web_route **route, const char **params, char *allow,
 		   size_t allow_size);
+
+/* Whether the Content-Type is that media type, whatever parameters it has. */
+bool web_has_type(const struct web_req *rq, const char *type);
+/* Whether the body of this request to the route goes to a file. */
+bool web_takes_file(const struct web_route *route, const struct web_req *rq);
 
 /* Everything between transport and handler: key check, route, method, content type, unknown query
  * parameters, then the handler, on this thread. Used by http.c (which takes the route first to

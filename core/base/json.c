@@ -107,6 +107,15 @@ void json_print(const json_t *v, struct buf *out)
 	buf_clear(&text);
 }
 
+char *json_text(json_t *v)
+{
+	struct buf text = { 0 };
+
+	json_print(v, &text);
+	json_decref(v);
+	return buf_take(&text);
+}
+
 json_t *json_number(double v)
 {
 	return isfinite(v) ? json_real(v) : json_null();

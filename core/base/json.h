@@ -18,6 +18,9 @@ enum err json_parse(const char *text, size_t len, json_t **out, struct errinfo *
  * back as the same one, as Python prints it. */
 void json_print(const json_t *v, struct buf *out);
 
+/* The same as a new string; takes the reference. The caller frees. */
+char *json_text(json_t *v);
+
 /* A finite double as a JSON real; null for NaN and the infinities, which JSON has no words for. */
 json_t *json_number(double v);
 

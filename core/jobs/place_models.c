@@ -1,7 +1,6 @@
 /* What a model's name stands for: see places.h. */
 #include "jobs/places.h"
 
-#include "base/buf.h"
 #include "base/files.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -121,18 +120,6 @@ static enum err by_job_id(const struct places *p, struct db *db, const char *id,
 	return e;
 }
 
-static char *labels_json(const struct bert_config *c)
-{
-	json_t *labels = json_array();
-	struct buf text = { 0 };
-
-	for (int i = 0; i < c->num_labels; i++)
-		json_array_append_new(labels, json_string(c->labels[i]));
-	json_print(labels, &text);
-	json_decref(labels);
-	return buf_take(&text);
-}
-
 static enum err by_checkpoint(const struct places *p, struct db *db, const char *job_id,
 			      int64_t step, struct model_place *out, struct errinfo *ei)
 {
@@ -150,7 +137,7 @@ static enum err by_checkpoint(const struct places *p, struct db *db, const char 
 		free(dir);
 		return e;
 	}
-	place(out, id, dir, labels_json(&c), false);
+	place(out, id, dir, json_text(bert_config_labels(&c)), false);
 	bert_config_clear(&c);
 	return OK;
 }

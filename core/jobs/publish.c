@@ -18,42 +18,19 @@
 static char *metrics_text(const struct trainer_result *r)
 {
 	json_t *metrics = r->eval_metrics ? json_copy(r->eval_metrics) : json_object();
-	struct buf text = { 0 };
 
 	json_object_set_new(metrics, "global_step", json_integer(r->global_step));
 	json_object_set_new(metrics, "train_loss", json_number(r->training_loss));
 	json_object_set_new(metrics, "test",
 			    r->test_metrics ? json_incref(r->test_metrics) : json_null());
-	json_print(metrics, &text);
-	json_decref(metrics);
-	return buf_take(&text);
-}
-
-static json_t *labels_json(const struct bert *model)
-{
-	const struct bert_config *c = bert_get_config(model);
-	json_t *labels = json_array();
-
-	for (int i = 0; i < c->num_labels; i++)
-		json_array_append_new(labels, json_string(c->labels[i]));
-	return labels;
-}
-
-static char *labels_text(const struct bert *model)
-{
-	json_t *labels = labels_json(model);
-	struct buf text = { 0 };
-
-	json_print(labels, &text);
-	json_decref(labels);
-	return buf_take(&text);
+	return json_text(metrics);
 }
 
 enum err publish_card(const struct publication *p, struct card *card, const char *dir,
 		      struct errinfo *ei)
 {
 	char *path = mem_printf("%s/README.md", dir);
-	json_t *labels = labels_json(p->model);
+	json_t *labels = bert_config_labels(bert_get_config(p->model));
 	struct bert_device_info device = { "" };
 	struct buf text = { 0 };
 	enum err e = bert_device_info(p->device, &device, ei);
@@ -102,7 +79,8 @@ static enum err write_files(const struct publication *p, const char *id, const c
 static enum err commit(const struct publication *p, const char *model_id, const char *dir,
 		       const char *sha256, struct errinfo *ei)
 {
-	char *labels = labels_text(p->model), *metrics = metrics_text(p->result);
+	char *labels = json_text(bert_config_labels(bert_get_config(p->model)));
+	char *metrics = metrics_text(p->result);
 	struct job_result r = { .model_id = model_id,
 				.labels = labels,
 				.metrics = metrics,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define NAME_MAX_BYTES	   64
 #define METADATA_MAX	   16
 #define METADATA_KEY_MAX   64
 #define METADATA_VALUE_MAX 512
@@ -29,31 +30,36 @@ const struct field job_spec_fields[] = {
 	  .help = "Tokens that are kept of a text, with the special ones." },
 	{ "args", F_OBJECT, offsetof(struct body, args), .nullable = true,
 	  .help = "Training arguments by the names of transformers.TrainingArguments." },
-	{ "name", F_STRING, offsetof(struct body, name), .min = 1, .max = 64, .nullable = true,
-	  .help = "A name for the result, which /classify takes." },
+	{ "name", F_STRING, offsetof(struct body, name), .min = 1, .max = NAME_MAX_BYTES,
+	  .nullable = true, .help = "A name for the result, which /classify takes." },
 	{ "metadata", F_OBJECT, offsetof(struct body, metadata), .nullable = true,
 	  .help = "At most 16 strings that are kept with the job." },
 	{ 0 },
 };
 
-static bool check_name(const char *name, struct faults *faults)
+const char *job_name_fault(const char *name)
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				      "0123456789._-";
 
-	if (!name)
-		return true;
-	if (strspn(name, allowed) != strlen(name)) {
-		faults_add(faults, "#/name",
-			   "may hold letters, digits, \".\", \"_\" and \"-\" only");
-		return false;
-	}
+	if (!*name || strlen(name) > NAME_MAX_BYTES)
+		return "must be 1 to 64 bytes long";
+	if (strspn(name, allowed) != strlen(name))
+		return "may hold letters, digits, \".\", \"_\" and \"-\" only";
 	if (strncmp(name, "job_", 4) == 0 || strncmp(name, "mdl_", 4) == 0 ||
-	    strncmp(name, "ds_", 3) == 0) {
-		faults_add(faults, "#/name", "must not start like an id (job_, mdl_, ds_)");
-		return false;
-	}
-	return true;
+	    strncmp(name, "ds_", 3) == 0)
+		return "must not start like an id (job_, mdl_, ds_)";
+	return NULL;
+}
+
+/* Its length was checked with the fields. */
+static bool check_name(const char *name, struct faults *faults)
+{
+	const char *fault = name ? job_name_fault(name) : NULL;
+
+	if (fault)
+		faults_add(faults, "#/name", "%s", fault);
+	return !fault;
 }
 
 static const char *metadata_fault(const char *key, const json_t *value)

@@ -23,6 +23,9 @@ struct job_spec {
 };
 extern const struct field job_spec_fields[];
 
+/* What is wrong with a name for a model, in words; NULL: nothing. Pure. */
+const char *job_name_fault(const char *name);
+
 /* Reads a whole body; faults have pointers from "#". Returns whether nothing was wrong. Pure. */
 bool job_spec_read(const json_t *body, struct job_spec *out, struct faults *faults);
 /* The request as resolved, every default written out; job_spec_read takes it back. */

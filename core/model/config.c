@@ -265,6 +265,15 @@ void bert_config_set_labels(struct bert_config *c, int num_labels, const char *c
 	c->num_labels = num_labels;
 }
 
+json_t *bert_config_labels(const struct bert_config *c)
+{
+	json_t *labels = json_array();
+
+	for (int i = 0; i < c->num_labels; i++)
+		json_array_append_new(labels, json_string(c->labels[i]));
+	return labels;
+}
+
 /* --- the file --- */
 
 static enum err read_object(const json_t *file, struct bert_config *c, struct errinfo *ei)

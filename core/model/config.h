@@ -39,6 +39,8 @@ enum err bert_config_write(const struct bert_config *c, const char *dir,
 			   struct errinfo *ei) MUST_USE;
 /* Sets num_labels and copies the names; NULL names become LABEL_0 …. */
 void bert_config_set_labels(struct bert_config *c, int num_labels, const char *const *labels);
+/* The names as a new array. */
+json_t *bert_config_labels(const struct bert_config *c);
 void bert_config_clear(struct bert_config *c);
 
 #endif

@@ -3,6 +3,7 @@
 #define BERTD_MODEL_WEIGHTS_H
 
 #include "base/err.h"
+#include "model/config.h"
 #include "model/safetensors.h"
 
 struct weights;
@@ -19,5 +20,11 @@ void weights_close(struct weights *w);
  * there is none. */
 const struct safetensors_tensor *weights_find(const struct weights *w, const char *name,
 					      struct safetensors **st);
+
+/* Whether they are all that BertForSequenceClassification of this configuration needs, pooler and
+ * classifier included: each tensor there, in its shape, of a type that is read (F32, F16, BF16).
+ * Reads headers only. ERR_INVALID naming the first tensor that is not. (weights_check.c) */
+enum err weights_check(const struct weights *w, const struct bert_config *c,
+		       struct errinfo *ei) MUST_USE;
 
 #endif

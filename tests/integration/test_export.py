@@ -1,13 +1,15 @@
-"""Models out: a trained model and its checkpoints as tar archives, in parts, by any name."""
+"""Models out and back in: a trained model and its checkpoints as tar archives, and such archives as models."""
 
 import contextlib
+import gzip
 import hashlib
 import io
 import json
+import subprocess
 import tarfile
 import unittest
 
-from daemon import DaemonTest, csv_of, toy_rows
+from daemon import BINARY, Daemon, DaemonTest, csv_of, toy_rows
 
 FILES = ["README.md", "config.json", "model.safetensors", "special_tokens_map.json", "tokenizer.json",
          "tokenizer_config.json", "vocab.txt"]
@@ -19,7 +21,22 @@ def members(tar):
         return {m.name: t.extractfile(m).read() for m in t.getmembers()}
 
 
-class Export(DaemonTest):
+def tar_of(files, change=None):
+    """A tar as Python's tarfile writes it; change is called on each header."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as t:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size, info.mtime = len(content), 1700000000.5  # a fraction needs a pax header
+            if change:
+                change(info)
+            t.addfile(info, io.BytesIO(content))
+    return out.getvalue()
+
+
+class Trained(DaemonTest):
+    """A daemon with a finished job named "toy"."""
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -36,6 +53,8 @@ class Export(DaemonTest):
         self.assertEqual(answer.status, status, answer)
         return answer
 
+
+class Export(Trained):
     def test_the_archive_is_a_model_folder_with_a_card(self):
         answer = self.export("toy")
         self.assertEqual(answer.headers["Content-Type"], "application/x-tar")
@@ -109,6 +128,97 @@ class Export(DaemonTest):
         self.export("nothing", 404)
         self.export(self.job + "%2Fcheckpoint-7", 404)
         self.export("..%2F..%2Fetc", 404)
+
+
+class Import(Trained):
+    TEXTS = [t for t, _ in toy_rows(24, seed=3)] + ["", "unseen words only", "good " * 40]
+
+    def scores(self, daemon, model):
+        answer = daemon.post("/classify", {"model": model, "input": self.TEXTS, "top_k": None})
+        self.assertEqual(answer.status, 200, answer)
+        return [r["scores"] for r in answer.json["data"]]
+
+    def bring(self, daemon, tar, query="", status=201, kind="application/x-tar"):
+        answer = daemon.ask("POST", "/models" + query, tar, {"Content-Type": kind})
+        self.assertEqual(answer.status, status, answer)
+        return answer
+
+    def test_a_model_moves_to_another_server_with_its_scores(self):
+        tar = self.export("toy").body
+        with Daemon() as other:
+            answer = self.bring(other, tar, "?name=moved")
+            model = answer.json["id"]
+            self.assertEqual(answer.headers["Location"], f"/models/{model}")
+            self.assertEqual((answer.json["job"], answer.json["name"], answer.json["labels"]),
+                             (None, "moved", ["negative", "positive"]))
+            self.assertEqual(self.scores(other, "moved"), self.scores(self.daemon, "toy"))
+            self.assertEqual(self.bring(other, tar, status=200).json["id"], model)
+            # The card travels with it, and comes out again as it went in.
+            again = members(other.get(f"/models/{model}/export").body)
+            self.assertEqual({k.split("/")[1]: v for k, v in again.items()},
+                             {k.split("/")[1]: v for k, v in members(tar).items()})
+            # It outlives a restart, and the data directory is whole.
+            self.assertEqual(other.stop(), 0)
+            done = subprocess.run([BINARY, "check", other.folder / "data"], capture_output=True, text=True)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            other.start()
+            self.assertEqual(self.scores(other, model), self.scores(self.daemon, "toy"))
+            self.assertEqual([m["id"] for m in other.get("/models").json["data"]], ["tiny", model])
+            self.assertEqual(other.ask("DELETE", f"/models/{model}").status, 204)
+            self.assertEqual(other.post("/classify", {"model": "moved", "input": "good"}).status, 404)
+            self.assertEqual(list((other.folder / "data" / "models").iterdir()), [])
+
+    def test_the_own_export_is_the_model_that_is_there(self):
+        self.assertEqual(self.bring(self.daemon, self.export("toy").body, status=200).json["id"], self.model)
+
+    def test_a_tar_of_other_tools_is_taken(self):
+        files = {k.split("/")[1]: v for k, v in members(self.export("toy").body).items()}
+        for prefix in ("", "./", "a folder/", "x" * 120 + "/"):
+            tar = tar_of({prefix + k: v for k, v in files.items()})
+            model = self.bring(self.daemon, tar).json
+            self.assertEqual(self.scores(self.daemon, model["id"]), self.scores(self.daemon, "toy"))
+
+    def test_what_is_no_model_is_refused_and_leaves_nothing(self):
+        files = members(self.export("toy").body)
+        tar, data = tar_of(files), self.daemon.folder / "data"
+
+        def folders():  # an upload's file goes when its answer has been sent
+            self.daemon.wait_for(lambda: not list((data / "tmp").iterdir()))
+            return sorted((data / "models").rglob("*"))
+
+        before = folders()
+
+        def link(info):
+            if info.name.endswith("vocab.txt"):
+                info.type, info.linkname, info.size = tarfile.SYMTYPE, "/etc/passwd", 0
+
+        cases = [
+            (tar_of(files, link), 422, "link"),
+            (tar_of({**files, "../../models/x": b"x"}), 422, "leads out"),
+            (tar_of({**files, "/etc/cron.d/x": b"x"}), 422, "leads out"),
+            (tar_of({k: v for k, v in files.items() if "safetensors" not in k}), 422, "model.safetensors"),
+            (tar_of({k: v for k, v in files.items() if "vocab" not in k and "tokenizer" not in k}), 422, ""),
+            (tar_of({**files, "toy/config.json": b"{"}), 422, "config.json"),
+            (tar_of({**files, "toy/config.json": files["toy/config.json"].replace(b'"hidden_size": 32', b'"hidden_size": 64')}),
+             422, "shape"),
+            (tar_of({**files, "toy/model.safetensors": files["toy/model.safetensors"][:-4]}), 422, ""),
+            (tar[:len(tar) // 2], 422, "ends"),
+            (gzip.compress(tar), 415, "compressed"),
+            (b"", 422, "ends"),
+            (b"text,label\n" * 100, 422, ""),
+        ]
+        for body, status, words in cases:
+            self.assertIn(words, self.bring(self.daemon, body, status=status).json["detail"])
+        self.bring(self.daemon, tar, kind="text/csv", status=415)
+        self.bring(self.daemon, tar, "?name=job_1", status=422)
+        self.bring(self.daemon, tar, "?name=a%2Fb", status=422)
+        self.assertEqual(folders(), before)
+
+    def test_a_model_can_be_asked_for_by_name(self):
+        self.assertEqual(self.daemon.post("/models", {"model": "tiny"}).json["id"], "tiny")
+        self.assertEqual(self.daemon.post("/models", {"model": self.job}).json["id"], self.model)
+        self.assertEqual(self.daemon.post("/models", {"model": "nothing"}).status, 404)
+        self.assertEqual(self.daemon.post("/models", {"modle": "tiny"}).status, 422)
 
 
 if __name__ == "__main__":

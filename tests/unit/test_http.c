@@ -204,6 +204,50 @@ static void wait_for_stream(bool open)
 	pthread_mutex_unlock(&lock);
 }
 
+/* A stream of the three bytes "abc" that says it has as many as the path does. */
+struct sized {
+	struct web_stream base;
+	bool sent;
+};
+
+static ssize_t sized_read(struct web_stream *base, char *out, size_t max)
+{
+	struct sized *s = (struct sized *)base;
+
+	(void)max;
+	if (s->sent)
+		return -1;
+	s->sent = true;
+	memcpy(out, "abc", 3);
+	return 3;
+}
+
+static void sized_close(struct web_stream *base)
+{
+	free(base);
+}
+
+static void sized(struct app *a, const struct web_req *rq, struct web_res *rs)
+{
+	struct sized *s = mem_zalloc(1, sizeof(*s));
+
+	(void)a;
+	s->base.read = sized_read;
+	s->base.close = sized_close;
+	s->base.length = atoll(rq->params[0]);
+	rs->stream = &s->base;
+	rs->status = 200;
+	rs->content_type = "application/x-tar";
+}
+
+static void either(struct app *a, const struct web_req *rq, struct web_res *rs)
+{
+	(void)a;
+	web_json(rs, 200,
+		 json_pack("{s:b, s:I}", "file", rq->upload != NULL, "bytes",
+			   rq->upload ? (json_int_t)rq->upload->bytes : (json_int_t)rq->body_len));
+}
+
 static const char *const hello_query[] = { "q", NULL };
 
 const struct web_route web_routes[] = {
@@ -212,6 +256,8 @@ const struct web_route web_routes[] = {
 	{ "DELETE", "/echo", nothing, SCOPE_NONE, .where = ON_HTTP },
 	{ "GET", "/slow/:id", slow, SCOPE_NONE, .where = ON_POOL },
 	{ "POST", "/upload", upload, SCOPE_NONE, ON_POOL, .upload = true },
+	{ "POST", "/either", either, SCOPE_NONE, ON_POOL, .upload = true, .json = true },
+	{ "GET", "/sized/:bytes", sized, SCOPE_NONE, .where = ON_HTTP },
 	{ "POST", "/later", open_ticket, SCOPE_NONE, .where = ON_HTTP },
 	{ "GET", "/stream", stream, SCOPE_NONE, .where = ON_HTTP },
 	{ .method = NULL },
@@ -560,6 +606,21 @@ static void upload_is_hashed_and_removed_afterwards(void **state)
 	assert_int_equal(count_tmp(), 0);
 }
 
+static void the_content_type_decides_whether_a_body_is_a_file(void **state)
+{
+	(void)state;
+
+	asks("POST /either HTTP/1.1\r\nContent-Length: 2\r\n" JSON "\r\n{}", "HTTP/1.1 200",
+	     "\"file\":false,\"bytes\":2");
+	asks("POST /either HTTP/1.1\r\nContent-Length: 2\r\nContent-Type: "
+	     "application/x-tar\r\n" CLOSE "{}",
+	     "HTTP/1.1 200", "\"file\":true,\"bytes\":2");
+	/* Each has its own limit. */
+	asks("POST /either HTTP/1.1\r\nContent-Length: 300000\r\n" JSON
+	     "Expect: 100-continue\r\n\r\n",
+	     "HTTP/1.1 413", "204800");
+}
+
 static void chunked_upload_above_the_limit_leaves_nothing(void **state)
 {
 	char *got = chunked(
@@ -753,6 +814,18 @@ static void stream_gives_each_piece_when_it_is_there(void **state)
 	assert_true(read_until(fd, &in, "\"path\":\"/hello\""));
 	buf_clear(&in);
 	close(fd);
+}
+
+static void stream_of_known_length_says_it_and_is_cut_when_it_ends_before(void **state)
+{
+	(void)state;
+
+	asks("GET /sized/3 HTTP/1.1\r\n" CLOSE, "HTTP/1.1 200", "Content-Length: 3\r\n");
+	asks("HEAD /sized/3 HTTP/1.1\r\n" CLOSE, "HTTP/1.1 200", "Content-Length: 3\r\n");
+	char *got = ask("GET /sized/5 HTTP/1.1\r\nHost: x\r\n\r\n");
+	assert_non_null(strstr(got, "Content-Length: 5\r\n"));
+	assert_string_equal(strstr(got, "\r\n\r\n"), "\r\n\r\nabc");
+	free(got);
 }
 
 static void stream_of_an_old_client_ends_with_the_connection(void **state)
@@ -967,6 +1040,7 @@ int main(void)
 		TEST(small_refused_body_leaves_the_connection_open),
 		TEST(chunked_body_above_the_limit_is_413_and_the_connection_lives),
 		TEST(upload_is_hashed_and_removed_afterwards),
+		TEST(the_content_type_decides_whether_a_body_is_a_file),
 		TEST(chunked_upload_above_the_limit_leaves_nothing),
 		TEST(upload_on_a_full_disk_is_507),
 		TEST(upload_that_breaks_off_leaves_nothing),
@@ -977,6 +1051,7 @@ int main(void)
 		TEST(client_may_leave_before_its_ticket_is_finished),
 		TEST(tickets_that_finish_while_they_are_suspended_are_not_lost),
 		TEST(stream_gives_each_piece_when_it_is_there),
+		TEST(stream_of_known_length_says_it_and_is_cut_when_it_ends_before),
 		TEST(stream_of_an_old_client_ends_with_the_connection),
 		TEST(head_of_a_stream_closes_it),
 		TEST(stream_is_closed_when_its_reader_has_left),
