@@ -80,14 +80,8 @@ static void end_row(struct csv *c)
 	c->complete = true;
 }
 
-/* Takes n bytes of the window into the open field. */
-static void take(struct csv *c, size_t n)
+static void fault_long_field(struct csv *c)
 {
-	buf_append(&c->bytes, c->file->at, n);
-	c->file->at += n;
-	c->after_cr = false;
-	if ((int64_t)(c->bytes.len - c->field) <= c->max_field)
-		return;
 	if (c->state == QUOTED)
 		c->fault =
 			err_set(&c->what, ERR_TOO_LARGE,
@@ -98,6 +92,20 @@ static void take(struct csv *c, size_t n)
 		c->fault = err_set(&c->what, ERR_TOO_LARGE,
 				   "line %lld: a field is longer than %lld bytes",
 				   (long long)c->row_line, (long long)c->max_field);
+}
+
+/* Takes n bytes of the window into the open field. */
+static void take(struct csv *c, size_t n)
+{
+	buf_append(&c->bytes, c->file->at, n);
+	c->file->at += n;
+	c->after_cr = false;
+	if ((int64_t)(c->bytes.len - c->field) > c->max_field)
+		fault_long_field(c);
+	else if ((int64_t)c->bytes.len > c->max_field * CSV_ROW_FIELDS)
+		c->fault = err_set(
+			&c->what, ERR_TOO_LARGE, "line %lld: the row is longer than %lld bytes",
+			(long long)c->row_line, (long long)c->max_field * CSV_ROW_FIELDS);
 }
 
 /* The bytes of the window before the next one that a field outside quotes ends with. */

@@ -19,6 +19,7 @@
 #include "data/textfile.h"
 
 #define CSV_MAX_FIELDS 1000 /* in one row */
+#define CSV_ROW_FIELDS 8    /* a row may be as long as so many of the longest fields */
 
 struct csv;
 
@@ -29,7 +30,8 @@ struct csv_row {
 	const size_t *lengths; /* (n) bytes */
 };
 
-/* Reads rows from file, which stays the caller's. A field may have at most max_field bytes. */
+/* Reads rows from file, which stays the caller's. A field may have at most max_field bytes,
+ * and the fields of a row together CSV_ROW_FIELDS times as many. */
 struct csv *csv_new(struct textfile *file, int64_t max_field);
 void csv_free(struct csv *c);
 

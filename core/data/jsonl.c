@@ -90,6 +90,25 @@ static bool is_blank(const struct buf *line)
 	return line->len == 0 || strspn(line->data, " \t\r") == line->len;
 }
 
+/* How many values the line can hold at most: one for each comma, colon or opening bracket outside
+ * strings, and one more. */
+static size_t count_values(const struct buf *line)
+{
+	size_t n = 1;
+	bool quoted = false;
+
+	for (size_t i = 0; i < line->len; i++) {
+		char byte = line->data[i];
+		if (byte == '"')
+			quoted = !quoted;
+		else if (quoted)
+			i += byte == '\\';
+		else
+			n += byte == ',' || byte == ':' || byte == '[' || byte == '{';
+	}
+	return n;
+}
+
 static enum err parse(const struct jsonl *j, json_t **out, struct errinfo *ei)
 {
 	struct errinfo why;
@@ -97,6 +116,9 @@ static enum err parse(const struct jsonl *j, json_t **out, struct errinfo *ei)
 
 	if (j->defect)
 		return err_set(ei, ERR_SYNTAX, "%s", j->what.msg);
+	if (j->bytes.len > JSONL_MAX_VALUES && count_values(&j->bytes) > JSONL_MAX_VALUES)
+		return err_set(ei, ERR_TOO_LARGE, "line %lld has more than %d values",
+			       (long long)j->line, JSONL_MAX_VALUES);
 	if (json_parse(j->bytes.data, j->bytes.len, out, &why) != OK) {
 		/* The parser saw one line only: its own line number would mislead. */
 		if (sscanf(why.msg, "line %d, column %d: %n", &line, &column, &skip) == 2 && skip)

@@ -49,15 +49,19 @@ int64_t rows_n_declared(const struct rows *r)
 	return r->reader->n_declared ? r->reader->n_declared(r) : -1;
 }
 
-void rows_add_column(struct rows *r, const char *name, size_t len)
+enum err rows_add_column(struct rows *r, const char *name, size_t len, struct errinfo *ei)
 {
+	if (len > ROWS_MAX_NAME)
+		return err_set(ei, ERR_TOO_LARGE,
+			       "the name of column %d is longer than %d bytes: %s",
+			       r->n_columns + 1, ROWS_MAX_NAME, EXCERPT(name, len));
 	char *copy = arena_copy(r->names, name, len);
-
 	r->columns = mem_resize(r->columns, (size_t)r->n_columns + 1, sizeof(*r->columns));
 	for (int w = 0; w < r->n_wanted; w++)
 		if (r->columns_of[w] < 0 && strcmp(copy, r->wanted[w]) == 0)
 			r->columns_of[w] = r->n_columns;
 	r->columns[r->n_columns++] = copy;
+	return OK;
 }
 
 /* The first byte of the window behind its blanks, and whether what follows makes it a JSON array of

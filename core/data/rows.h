@@ -18,6 +18,7 @@ struct dataset_limits;
 struct rows;
 
 #define ROWS_MAX_COLUMNS 1000
+#define ROWS_MAX_NAME	 1024 /* bytes of a column's name */
 #define ROWS_MAX_WANTED	 4
 
 enum rows_format { ROWS_CSV, ROWS_JSONL, ROWS_PARQUET };

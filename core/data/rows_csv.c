@@ -27,10 +27,10 @@ static enum err open_csv(struct rows *r, struct row_faults *rf, struct errinfo *
 		return e;
 	if (header.n == 0)
 		return err_set(ei, ERR_SYNTAX, "the file is empty");
-	for (int i = 0; i < header.n; i++)
-		rows_add_column(r, header.fields[i], header.lengths[i]);
+	for (int i = 0; i < header.n && e == OK; i++)
+		e = rows_add_column(r, header.fields[i], header.lengths[i], ei);
 	check_wanted(r, rf);
-	return OK;
+	return e;
 }
 
 static enum err next_csv(struct rows *r, bool *end, struct errinfo *ei)

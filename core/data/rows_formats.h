@@ -54,7 +54,7 @@ struct rows_reader {
 };
 extern const struct rows_reader rows_csv, rows_jsonl, rows_parquet;
 
-/* Adds a column behind the others. */
-void rows_add_column(struct rows *r, const char *name, size_t len);
+/* Adds a column behind the others. ERR_TOO_LARGE: its name is too long. */
+enum err rows_add_column(struct rows *r, const char *name, size_t len, struct errinfo *ei) MUST_USE;
 
 #endif

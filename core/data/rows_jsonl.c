@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LINE_FIELDS 16 /* a line may be as long as so many of the longest values */
+#define LINE_FIELDS 8 /* a line may be as long as so many of the longest values */
 
 static enum err open_jsonl(struct rows *r, struct row_faults *rf, struct errinfo *ei)
 {
@@ -29,7 +29,9 @@ static enum err note_keys(struct rows *r, struct errinfo *ei)
 			return err_set(ei, ERR_TOO_LARGE,
 				       "line %" PRId64 ": more than %d different keys", r->row.line,
 				       ROWS_MAX_COLUMNS);
-		rows_add_column(r, name, key.text_len);
+		enum err e = rows_add_column(r, name, key.text_len, ei);
+		if (e != OK)
+			return e;
 		key.text = r->columns[r->n_columns - 1];
 		textset_add(&r->keys, &key);
 	}
