@@ -9,8 +9,8 @@
 #include <string.h>
 
 const struct dataset_limits dataset_default_limits = {
-	.max_bytes = (int64_t)64 << 30,
-	.max_rows = 50000000,
+	.max_bytes = (int64_t)16 << 30,
+	.max_rows = 20000000,
 	.max_field = 1 << 20,
 	.max_labels = 1000,
 };

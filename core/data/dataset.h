@@ -50,12 +50,11 @@ void dataset_spec_clear(struct dataset_spec *spec);
  * ERR_UNSUPPORTED, ERR_TOO_LARGE with words for the user. */
 typedef enum err dataset_opener(void *ctx, const char *file, int *fd, struct errinfo *ei);
 
-/* Bounds of one file. They are there for what a file can cost: max_field and max_labels bound
- * memory, which does not grow with bytes and rows but for 8 bytes a row on the disk; max_bytes and
- * max_rows bound time and that disk. So they are larger than what an upload or a download may have
- * by the defaults of the configuration. */
+/* Bounds of one file. max_field and max_labels bound memory, max_bytes and max_rows time (a second
+ * reads a hundred million bytes or more) and the 8 bytes a row that a survey takes on the disk: so
+ * these two may be large, and what an upload may have by default is well below them. */
 struct dataset_limits {
-	int64_t max_bytes; /* of the file; of Parquet, of a row group as it is in memory */
+	int64_t max_bytes; /* of the text; of Parquet, of what its wanted columns decompress to */
 	int64_t max_rows;  /* at most 2³¹ - 1 */
 	int64_t max_field; /* bytes of one value */
 	int max_labels;

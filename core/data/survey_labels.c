@@ -39,37 +39,23 @@ enum err survey_note_label(struct survey *s, const struct cell *cell, struct err
 	return spool_append(&s->values, &value, sizeof(value), ei);
 }
 
-/* Why the names cannot be classes, or NULL. */
-static const char *unfit_names(const struct survey *s, char *const *names, int n)
+/* Whether a file's own names may be those of classes; they are all different. */
+static bool fit_names(char *const *names, int n)
 {
-	struct textset known;
-	const char *unfit = NULL;
-
-	if (n > s->limits->max_labels)
-		return "are more than a model may have";
-	textset_init(&known);
-	for (int i = 0; i < n && !unfit; i++) {
-		struct text_key key = { .text = names[i], .text_len = strlen(names[i]) };
-		if (key.text_len == 0 || key.text_len > LABEL_MAX_BYTES)
-			unfit = "are not 1 to 256 bytes long";
-		else if (textset_find(&known, &key) >= 0)
-			unfit = "are not all different";
-		textset_add(&known, &key);
-	}
-	textset_clear(&known);
-	return unfit;
+	for (int i = 0; i < n; i++)
+		if (strlen(names[i]) - 1 >= LABEL_MAX_BYTES)
+			return false;
+	return true;
 }
 
 void survey_note_class_names(struct survey *s, const struct rows *rows, struct row_faults *rf)
 {
 	char *const *names = NULL;
 	int n = s->spec->n_labels > 0 ? 0 : rows_class_names(rows, SURVEY_LABEL, &names);
-	const char *unfit = n > 0 ? unfit_names(s, names, n) : NULL;
 
-	if (unfit) {
-		row_faults_add(rf,
-			       "the class names that the file itself declares %s; give \"labels\"",
-			       unfit);
+	if (!fit_names(names, n)) {
+		row_faults_add(rf, "a class name that the file declares is not 1 to 256 bytes "
+				   "long; give \"labels\"");
 		return;
 	}
 	s->class_names = mem_zalloc((size_t)n, sizeof(*s->class_names));

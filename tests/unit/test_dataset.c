@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,6 +29,11 @@ static enum err open_file(void *ctx, const char *name, int *fd, struct errinfo *
 			*fd = memfile_text(f->text);
 			return OK;
 		}
+	}
+	if (strncmp(name, "tests/", 6) == 0) {
+		*fd = open(name, O_RDONLY | O_CLOEXEC);
+		assert_true(*fd >= 0);
+		return OK;
 	}
 	if (strcmp(name, "broken disk") == 0)
 		return err_set(ei, ERR_IO, "reading failed");
@@ -320,8 +326,7 @@ static void files_that_cannot_be_used_are_faults_of_their_split(void **state)
 		{ JUST_TRAIN, { { "t", "text,label\n" } }, "train: the file has no rows;" },
 		{ JUST_TRAIN,
 		  { { "t", "PAR1\x15\x04\xff" } },
-		  "train: this is a Parquet file, which this version does not read; CSV and JSON "
-		  "Lines are read;" },
+		  "train: the Parquet file is cut off;" },
 		{ JUST_TRAIN,
 		  { { "t", "[\n {\"text\": \"a\"}]" } },
 		  "train: the file is one JSON array; JSON Lines are read: one object a line, "
@@ -345,6 +350,28 @@ static void files_that_cannot_be_used_are_faults_of_their_split(void **state)
 		  "quotes;"
 		  "train: line 5: the quoted field that begins here is never closed;"
 		  "train: line 4: the label is missing;" },
+	};
+
+	(void)state;
+	ASSERT_CASES(cases);
+}
+
+/* Faults of labels are known when the files have been surveyed, those of texts only when they are
+ * read; whoever mends one should hear of the other at once. */
+static void faulty_texts_are_told_with_faulty_labels(void **state)
+{
+	static const struct load_case cases[] = {
+		{ TRAIN_TEST,
+		  { { "t", "{\"text\":1,\"label\":\"x\"}\n{\"text\":\"a\",\"label\":\"y\"}" },
+		    { "e", "{\"text\":2,\"label\":\"z\"}" } },
+		  "test: line 1: \"text\" is a number, not a string;"
+		  "test: line 1: the label \"z\" does not occur in the training rows;"
+		  "train: line 1: \"text\" is a number, not a string;" },
+		{ TRAIN_TEST,
+		  { { "t", "{\"text\":1,\"label\":\"x\"}\n{\"text\":\"a\",\"label\":\"y\"}" },
+		    { "e", "{\"text\":2,\"label\":\"x\"}" } },
+		  "train: line 1: \"text\" is a number, not a string;"
+		  "test: line 1: \"text\" is a number, not a string;" },
 	};
 
 	(void)state;
@@ -494,6 +521,169 @@ static void an_evaluation_needs_no_training_rows(void **state)
 	dataset_close(d);
 }
 
+/* --- Parquet --- */
+
+#define PARQUET_FILES "tests/data/parquet/"
+
+static void class_names_of_the_file_count_as_given(void **state)
+{
+	static const struct load_case cases[] = {
+		{ "{\"train\": {\"file\": \"" PARQUET_FILES "hub.parquet\", \"rows\": [3, 5]}}",
+		  { { NULL, NULL } },
+		  "labels negative,positive;train 4:Dull; I left early./0 5:Gr\xc3\xb6\xc3\x9f"
+		  "e, \xe6\x98\xa0\xe7\x94\xbb, \xf0\x9f\x8e\xac/1" },
+		/* the caller's names win */
+		{ "{\"train\": {\"file\": \"" PARQUET_FILES
+		  "hub.parquet\", \"rows\": [8, 10]}, \"labels\": [\"bad\", \"good\"]}",
+		  { { NULL, NULL } },
+		  "labels bad,good;train 9:\"quoted\", and a comma/0 10:The end./1" },
+		/* other files name them, or give their indices */
+		{ "{\"train\": {\"file\": \"" PARQUET_FILES
+		  "hub.parquet\", \"rows\": [8, 10]}, \"test\": \"e\"}",
+		  { { "e", "text,label\na,positive\nb,negative\n" } },
+		  "labels negative,positive;train 9:\"quoted\", and a comma/0 10:The end./1;"
+		  "test 2:a/1 3:b/0" },
+		{ "{\"train\": {\"file\": \"" PARQUET_FILES
+		  "hub.parquet\", \"rows\": [8, 10]}, \"test\": \"e\"}",
+		  { { "e", "text,label\na,1\nb,2\n" } },
+		  "test: line 3: the label 2 is no index into the 2 labels (0 to 1);" },
+		/* a file's numbers are indices into its own names */
+		{ "{\"train\": \"t\", \"test\": {\"file\": \"" PARQUET_FILES
+		  "hub.parquet\", \"rows\": [8, 10]}}",
+		  { { "t", "text,label\na,positive\nb,negative\nc,awful\n" } },
+		  "labels awful,negative,positive;train 2:a/2 3:b/1 4:c/0;"
+		  "test 9:\"quoted\", and a comma/1 10:The end./2" },
+		/* without names the numbers are the classes */
+		{ "{\"train\": {\"file\": \"" PARQUET_FILES "plain.parquet\", \"rows\": [8, 10]}}",
+		  { { NULL, NULL } },
+		  "labels 0,1;train 9:\"quoted\", and a comma/0 10:The end./1" },
+	};
+
+	(void)state;
+	ASSERT_CASES(cases);
+}
+
+static void faults_of_parquet_name_the_row(void **state)
+{
+	static const struct load_case cases[] = {
+		{ "{\"train\": \"" PARQUET_FILES "hub.parquet\"}",
+		  { { NULL, NULL } },
+		  "train: line 3: \"text\" is missing;train: line 6: the label is missing;" },
+		{ "{\"train\": \"" PARQUET_FILES "hub.parquet\", \"text_column\": \"texd\"}",
+		  { { NULL, NULL } },
+		  "text_column: the train file has no column \"texd\"; its columns are \"text\", "
+		  "\"label\"; did you mean \"text\"?;" },
+		{ "{\"train\": \"" PARQUET_FILES
+		  "unread.parquet\", \"text_column\": \"list\", \"label_column\": \"struct\"}",
+		  { { NULL, NULL } },
+		  "train: the column \"struct\" is a struct, which is not read;" },
+	};
+
+	(void)state;
+	ASSERT_CASES(cases);
+}
+
+/* --- between the passes --- */
+
+/* A data set of one file, whose content may change after it was opened. */
+struct moving {
+	int fd;
+	struct dataset_spec spec;
+	struct dataset *d;
+	struct faults faults;
+};
+
+static enum err open_moving(void *ctx, const char *name, int *fd, struct errinfo *ei)
+{
+	struct moving *m = ctx;
+
+	(void)name;
+	(void)ei;
+	*fd = dup(m->fd);
+	return OK;
+}
+
+static void open_text(struct moving *m, const char *text)
+{
+	static char file[] = "f", text_column[] = "text", label_column[] = "label";
+	struct errinfo ei;
+
+	*m = (struct moving){ .fd = memfile_text(text) };
+	m->spec = (struct dataset_spec){ .text_column = text_column, .label_column = label_column };
+	m->spec.splits[SPLIT_TRAIN] = (struct split_spec){ .file = file, .sample = -1, .last = -1 };
+	assert_int_equal(dataset_open(&m->spec, &dataset_default_limits, "/tmp", open_moving, m,
+				      &m->d, &m->faults, &ei),
+			 OK);
+}
+
+static void close_moving(struct moving *m)
+{
+	dataset_close(m->d);
+	faults_clear(&m->faults);
+	close(m->fd);
+}
+
+static void it_may_be_read_more_than_once(void **state)
+{
+	struct moving m;
+	struct errinfo ei;
+
+	(void)state;
+	open_text(&m, "text,label\na,x\nb,y\n");
+	for (int pass = 0; pass < 2; pass++) {
+		struct read_rows read = { 0 };
+		assert_int_equal(dataset_read(m.d, take, &read, &m.faults, &ei), OK);
+		assert_string_equal(read.rows[SPLIT_TRAIN][1], " 3:b/1");
+		drop(&read);
+	}
+	close_moving(&m);
+}
+
+static void an_error_of_the_taker_ends_the_reading(void **state)
+{
+	struct read_rows read = { .stop = true };
+	struct moving m;
+	struct errinfo ei;
+
+	(void)state;
+	open_text(&m, "text,label\na,x\nb,y\n");
+	assert_int_equal(dataset_read(m.d, take, &read, &m.faults, &ei), ERR_CANCELLED);
+	assert_string_equal(ei.msg, "stopped");
+	assert_false(faults_any(&m.faults));
+	close_moving(&m);
+}
+
+static void a_file_that_changed_since_it_was_opened_is_a_fault(void **state)
+{
+	static const char *const contents[] = {
+		"",
+		"text,label\na,x\n",
+		"text,label\na,x\nb,y\nc,x\n",
+		"text,label\na,x\nb,y\nc,x\nd,x\ne,y\nf,x\n",
+		"text,label\na,x\n\"b,y",
+		"{\"text\":\"a\"}\n",
+		"PAR1PAR1",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(contents) / sizeof(*contents); i++) {
+		struct read_rows read = { 0 };
+		struct moving m;
+		struct errinfo ei;
+		open_text(&m, "text,label\na,x\nb,y\n");
+		ssize_t n = (ssize_t)strlen(contents[i]);
+		assert_int_equal(ftruncate(m.fd, 0), 0);
+		assert_int_equal(pwrite(m.fd, contents[i], (size_t)n, 0), n);
+		assert_int_equal(dataset_read(m.d, take, &read, &m.faults, &ei), ERR_INVALID);
+		const json_t *last =
+			json_array_get(m.faults.list, json_array_size(m.faults.list) - 1);
+		assert_string_equal(json_string_value(json_object_get(last, "detail")),
+				    "the file changed while it was read");
+		drop(&read);
+		close_moving(&m);
+	}
+}
+
 static void probing_counts_rows_and_names_columns(void **state)
 {
 	static const struct {
@@ -553,6 +743,7 @@ int main(void)
 		cmocka_unit_test(labels_that_train_lacks_are_faults),
 		cmocka_unit_test(cells_that_are_no_texts_or_labels_are_faults),
 		cmocka_unit_test(files_that_cannot_be_used_are_faults_of_their_split),
+		cmocka_unit_test(faulty_texts_are_told_with_faulty_labels),
 		cmocka_unit_test(one_class_is_not_enough),
 		cmocka_unit_test(samples_and_rows_are_picked_in_order),
 		cmocka_unit_test(cells_of_rows_that_are_not_taken_do_not_matter),
@@ -560,6 +751,11 @@ int main(void)
 		cmocka_unit_test(limits_are_faults),
 		cmocka_unit_test(the_machines_faults_are_errors),
 		cmocka_unit_test(an_evaluation_needs_no_training_rows),
+		cmocka_unit_test(class_names_of_the_file_count_as_given),
+		cmocka_unit_test(faults_of_parquet_name_the_row),
+		cmocka_unit_test(it_may_be_read_more_than_once),
+		cmocka_unit_test(an_error_of_the_taker_ends_the_reading),
+		cmocka_unit_test(a_file_that_changed_since_it_was_opened_is_a_fault),
 		cmocka_unit_test(probing_counts_rows_and_names_columns),
 		cmocka_unit_test(probing_tells_what_is_wrong),
 	};
