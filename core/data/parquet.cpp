@@ -8,6 +8,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -17,11 +18,11 @@
 #include <arrow/buffer.h>
 #include <arrow/io/interfaces.h>
 #include <arrow/memory_pool.h>
+#include <arrow/util/compression.h>
 #include <arrow/util/key_value_metadata.h>
 #include <parquet/column_page.h>
 #include <parquet/column_reader.h>
 #include <parquet/exception.h>
-#include <parquet/file_reader.h>
 #include <parquet/metadata.h>
 #include <parquet/properties.h>
 #include <parquet/schema.h>
@@ -44,6 +45,7 @@ namespace
 
 constexpr int BATCH = 256;			 /* values decoded at once */
 constexpr int64_t WINDOW_BYTES = 64 * 1024;	 /* of the file, for each column */
+constexpr int64_t MAX_DICTIONARY_HEADER = 100;	 /* bytes */
 constexpr size_t MAX_HUB_METADATA = 1024 * 1024; /* bytes of JSON; longer is not looked at */
 
 /* What is wrong, in words that follow the name of the file, column or value: "is damaged". */
@@ -137,83 +139,77 @@ class bounded_pool final : public arrow::MemoryPool
 	}
 };
 
-/* The caller's descriptor, read by pread. */
-class descriptor final : public arrow::io::RandomAccessFile
+/* A part of the caller's file, read by pread. It gives no more than there is, so that a page costs
+ * what it has in the file and not what it says. */
+class part final : public arrow::io::InputStream
 {
 	int fd;
-	int64_t size, at = 0;
+	int64_t at, end;
 	arrow::MemoryPool *pool;
+	int *failed;		  /* gets the errno of what ended the reading */
+	std::vector<char> window; /* bytes of the file from window_at on */
+	int64_t window_at = 0;
 
-      public:
-	int failed = 0; /* errno of what ended the reading */
-
-	descriptor(int fd_, int64_t size_, arrow::MemoryPool *pool_)
-	    : fd(fd_), size(size_), pool(pool_)
+	arrow::Status read(int64_t from, int64_t n, char *out)
 	{
-	}
-
-	arrow::Result<int64_t> ReadAt(int64_t from, int64_t n, void *out) override
-	{
-		int64_t done = 0;
-
-		while (done < n) {
-			ssize_t got = pread(fd, static_cast<char *>(out) + done,
-					    static_cast<size_t>(n - done), from + done);
+		for (int64_t done = 0; done < n;) {
+			ssize_t got =
+				pread(fd, out + done, static_cast<size_t>(n - done), from + done);
 			if (got < 0 && errno == EINTR)
 				continue;
-			if (got < 0) {
-				failed = errno;
-				return arrow::Status::IOError("read");
-			}
-			if (got == 0)
-				break;
+			if (got < 0)
+				*failed = errno;
+			if (got <= 0)
+				return arrow::Status::IOError("the file has become shorter");
 			done += got;
 		}
-		return done;
+		return arrow::Status::OK();
 	}
 
-	arrow::Result<std::shared_ptr<arrow::Buffer>> ReadAt(int64_t from, int64_t n) override
+	/* How many of the n bytes from `at` on are in the window. */
+	int64_t in_window(int64_t n) const
 	{
-		ARROW_ASSIGN_OR_RAISE(auto buffer, arrow::AllocateResizableBuffer(n, pool));
-		ARROW_ASSIGN_OR_RAISE(int64_t got, ReadAt(from, n, buffer->mutable_data()));
-		ARROW_RETURN_NOT_OK(buffer->Resize(got));
-		return std::shared_ptr<arrow::Buffer>(std::move(buffer));
+		int64_t window_end = window_at + static_cast<int64_t>(window.size());
+		return at < window_at || at >= window_end ? 0 : std::min(n, window_end - at);
 	}
 
-	arrow::Result<int64_t> ReadAt(int64_t from, int64_t n, bool, void *out) override
+      public:
+	part(int fd_, int64_t from, int64_t to, arrow::MemoryPool *pool_, int *failed_)
+	    : fd(fd_), at(from), end(to), pool(pool_), failed(failed_)
 	{
-		return ReadAt(from, n, out);
-	}
-
-	arrow::Result<std::shared_ptr<arrow::Buffer>> ReadAt(int64_t from, int64_t n, bool) override
-	{
-		return ReadAt(from, n);
 	}
 
 	arrow::Result<int64_t> Read(int64_t n, void *out) override
 	{
-		ARROW_ASSIGN_OR_RAISE(int64_t got, ReadAt(at, n, out));
-		at += got;
-		return got;
+		n = std::min(n, end - at);
+		int64_t ready = in_window(n);
+		if (ready > 0)
+			memcpy(out, window.data() + (at - window_at), static_cast<size_t>(ready));
+		ARROW_RETURN_NOT_OK(read(at + ready, n - ready, static_cast<char *>(out) + ready));
+		at += n;
+		return n;
 	}
 
 	arrow::Result<std::shared_ptr<arrow::Buffer>> Read(int64_t n) override
 	{
-		ARROW_ASSIGN_OR_RAISE(auto buffer, ReadAt(at, n));
-		at += buffer->size();
-		return buffer;
+		n = std::min(n, end - at);
+		ARROW_ASSIGN_OR_RAISE(auto buffer, arrow::AllocateResizableBuffer(n, pool));
+		ARROW_RETURN_NOT_OK(Read(n, buffer->mutable_data()));
+		return std::shared_ptr<arrow::Buffer>(std::move(buffer));
 	}
 
-	arrow::Status Seek(int64_t to) override
+	arrow::Result<std::string_view> Peek(int64_t n) override
 	{
-		at = to;
-		return arrow::Status::OK();
+		n = std::min(n, end - at);
+		if (in_window(n) < n) {
+			int64_t wide = std::min(std::max(n, WINDOW_BYTES), end - at);
+			window.resize(static_cast<size_t>(wide));
+			window_at = at;
+			ARROW_RETURN_NOT_OK(read(at, wide, window.data()));
+		}
+		return std::string_view(window.data() + (at - window_at), static_cast<size_t>(n));
 	}
 
-	arrow::Result<int64_t> GetSize() override
-	{
-		return size;
-	}
 	arrow::Result<int64_t> Tell() const override
 	{
 		return at;
@@ -466,9 +462,11 @@ struct wanted_column {
 
 struct parquet_file {
 	const struct dataset_limits *limits;
-	bounded_pool pool; /* outlives what allocates from it */
-	std::shared_ptr<descriptor> source;
-	std::unique_ptr<parquet::ParquetFileReader> reader;
+	int fd;
+	int64_t size;	    /* of the file */
+	int read_errno = 0; /* of what ended the reading of pages */
+	bounded_pool pool;  /* outlives what allocates from it */
+	parquet::ReaderProperties properties = parquet::ReaderProperties(&pool);
 	std::shared_ptr<parquet::FileMetaData> metadata;
 	std::vector<char *> columns; /* at top level */
 	std::vector<wanted_column> wanted;
@@ -502,8 +500,8 @@ static std::string subject(const struct parquet_file *p)
 
 static enum err library_fault(const struct parquet_file *p, const char *what, struct errinfo *ei)
 {
-	if (p->source->failed) {
-		errno = p->source->failed;
+	if (p->read_errno) {
+		errno = p->read_errno;
 		err_errno(ei, "reading the file failed");
 		return ERR_IO;
 	}
@@ -571,8 +569,19 @@ static void find_column(struct parquet_file *p, wanted_column *w)
 		fail(ERR_UNSUPPORTED, "is %s, which is not read", type_words(node));
 }
 
+/* Where the pages begin: the dictionary is the first of them. */
+static int64_t chunk_start(const parquet::ColumnChunkMetaData &chunk)
+{
+	int64_t data = chunk.data_page_offset();
+
+	if (chunk.has_dictionary_page() && chunk.dictionary_page_offset() > 0)
+		return std::min(data, chunk.dictionary_page_offset());
+	return data;
+}
+
 /* What the footer says of a wanted column's part in a row group. */
-static void check_chunk(const parquet::RowGroupMetaData &group, int leaf)
+static void check_chunk(const struct parquet_file *p, const parquet::RowGroupMetaData &group,
+			int leaf)
 {
 	auto chunk = group.ColumnChunk(leaf);
 
@@ -585,6 +594,9 @@ static void check_chunk(const parquet::RowGroupMetaData &group, int leaf)
 		     arrow::util::Codec::GetCodecAsString(chunk->compression()).c_str());
 	if (chunk->num_values() != group.num_rows())
 		fail(ERR_SYNTAX, "has not as many values as rows");
+	int64_t start = chunk_start(*chunk), size = chunk->total_compressed_size();
+	if (start < 0 || size < 0 || start > p->size || size > p->size - start)
+		fail(ERR_SYNTAX, "lies outside the file");
 	if (chunk->total_uncompressed_size() < 0)
 		fail(ERR_SYNTAX, "has a negative size");
 }
@@ -608,7 +620,7 @@ static void check_groups(struct parquet_file *p)
 			if (!w.values)
 				continue;
 			p->at = w.name;
-			check_chunk(*group, w.values->leaf);
+			check_chunk(p, *group, w.values->leaf);
 			declared.take(
 				group->ColumnChunk(w.values->leaf)->total_uncompressed_size());
 			p->at = nullptr;
@@ -644,13 +656,8 @@ static void read_class_names(struct parquet_file *p)
 
 static void read_footer(struct parquet_file *p, const struct buf *footer)
 {
-	parquet::ReaderProperties properties(&p->pool);
-
-	properties.enable_buffered_stream();
-	properties.set_buffer_size(WINDOW_BYTES);
 	p->metadata = parquet::FileMetaData::Make(footer->data, static_cast<int64_t>(footer->len),
-						  properties);
-	p->reader = parquet::ParquetFileReader::Open(p->source, properties, p->metadata);
+						  p->properties);
 	read_columns(p);
 	for (wanted_column &w : p->wanted) {
 		p->at = w.name;
@@ -667,17 +674,15 @@ enum err parquet_open(int fd, const char *const *wanted, int n_wanted,
 {
 	auto p = std::make_unique<parquet_file>();
 	struct buf footer = {};
-	int64_t size = 0;
 
 	p->limits = limits;
+	p->fd = fd;
 	p->pages = p->texts = { limits->max_bytes, limits->max_bytes };
 	for (int i = 0; i < n_wanted; i++)
 		p->wanted.push_back({ .name = wanted[i] });
-	enum err e = parquet_footer_read(fd, limits->max_bytes, &footer, &size, ei);
-	if (e == OK) {
-		p->source = std::make_shared<descriptor>(fd, size, &p->pool);
+	enum err e = parquet_footer_read(fd, limits->max_bytes, &footer, &p->size, ei);
+	if (e == OK)
 		e = guard(p.get(), ei, [&] { read_footer(p.get(), &footer); });
-	}
 	buf_clear(&footer);
 	p->opened = true;
 	if (e == OK)
@@ -692,16 +697,34 @@ void parquet_close(struct parquet_file *p)
 
 /* --- reading --- */
 
+/* The pages of a column in a row group. Two old writers need help: parquet-mr left the header of
+ * the dictionary out of the size, and Arrow forgot to say that its pages are compressed. */
+static std::unique_ptr<parquet::PageReader> pages_of(struct parquet_file *p,
+						     const parquet::ColumnChunkMetaData &chunk,
+						     const parquet::ColumnDescriptor &descr)
+{
+	using version = parquet::ApplicationVersion;
+	const version &writer = p->metadata->writer_version();
+	int64_t from = chunk_start(chunk), to = from + chunk.total_compressed_size();
+
+	if (writer.VersionLt(version::PARQUET_816_FIXED_VERSION()))
+		to = std::min(to + MAX_DICTIONARY_HEADER, p->size);
+	return parquet::PageReader::Open(
+		std::make_shared<part>(p->fd, from, to, &p->pool, &p->read_errno),
+		chunk.num_values(), chunk.compression(), p->properties, descr,
+		writer.VersionLt(version::PARQUET_CPP_10353_FIXED_VERSION()));
+}
+
 static void start_group(struct parquet_file *p)
 {
-	auto group = p->reader->RowGroup(++p->group);
+	auto group = p->metadata->RowGroup(++p->group);
 
-	p->left = group->metadata()->num_rows();
+	p->left = group->num_rows();
 	for (wanted_column &w : p->wanted) {
 		if (!w.values || p->left == 0)
 			continue;
 		p->at = w.name;
-		auto pages = group->GetColumnPageReader(w.values->leaf);
+		auto pages = pages_of(p, *group->ColumnChunk(w.values->leaf), *w.values->descr);
 		w.values->start(std::make_unique<counted_pages>(std::move(pages), &p->pages),
 				&p->pool);
 	}

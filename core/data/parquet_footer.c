@@ -18,13 +18,14 @@ enum { STOP, YES, NO, BYTE, I16, I32, I64, DOUBLE, BINARY, LIST, SET, MAP, STRUC
 enum { FILE_SCHEMA = 2, FILE_ROW_GROUPS = 4, GROUP_COLUMNS = 1 };
 
 /* Which lists are counted apart. */
-enum count { SCHEMA, CHUNKS, ELEMENTS, N_COUNTS };
+enum count { SCHEMA, GROUPS, CHUNKS, ELEMENTS, N_COUNTS };
 
 static const struct {
 	const char *what;
 	uint64_t max;
 } limits[] = {
 	[SCHEMA] = { "columns, the parts of nested ones counted", PARQUET_MAX_SCHEMA },
+	[GROUPS] = { "row groups", PARQUET_MAX_GROUPS },
 	[CHUNKS] = { "column chunks (row groups times columns)", PARQUET_MAX_CHUNKS },
 	[ELEMENTS] = { "elements in all lists", PARQUET_MAX_ELEMENTS },
 };
@@ -76,6 +77,8 @@ static enum count count_of(const struct walk *w)
 {
 	if (w->depth == 1 && w->path[0] == FILE_SCHEMA)
 		return SCHEMA;
+	if (w->depth == 1 && w->path[0] == FILE_ROW_GROUPS)
+		return GROUPS;
 	if (w->depth == 2 && w->path[0] == FILE_ROW_GROUPS && w->path[1] == GROUP_COLUMNS)
 		return CHUNKS;
 	return ELEMENTS;

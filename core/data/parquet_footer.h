@@ -14,8 +14,9 @@
 
 #define PARQUET_MAX_FOOTER   (16 << 20) /* bytes */
 #define PARQUET_MAX_SCHEMA   10000	/* columns, and the groups of nested ones */
+#define PARQUET_MAX_GROUPS   50000	/* row groups */
 #define PARQUET_MAX_CHUNKS   50000	/* row groups × columns; each takes Arrow a kilobyte */
-#define PARQUET_MAX_ELEMENTS 1000000	/* of all other lists together */
+#define PARQUET_MAX_ELEMENTS 500000	/* of all other lists together */
 
 /* Appends the footer of fd, checked by parquet_footer_check, to out and gives the size of the file.
  * ERR_SYNTAX for what is no Parquet file or a damaged one, ERR_UNSUPPORTED for an encrypted one,
