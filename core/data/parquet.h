@@ -1,6 +1,5 @@
 /* Columns of a Parquet file, row by row, with one page of each wanted column in memory, whatever
- * the size of the file and of its row groups. parquet.cpp is the only file that includes Arrow. One
- * thread.
+ * the size of the file and of its row groups. Only parquet*.cpp include Arrow. One thread.
  *
  * Read: strings (plain or dictionary; Arrow's large strings are the same in a file), whole numbers
  * of any width, booleans, floating-point numbers (as CELL_REAL, which no label or text may be),

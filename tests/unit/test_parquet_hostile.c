@@ -22,6 +22,7 @@
 
 #define MAX_GROWTH (64 << 20) /* bytes of resident memory, all files of this test together */
 
+static const struct dataset_limits usual = { 2147483648, 5000000, 1 << 20, 1000 };
 static const char *const text[] = { "text" };
 
 /* Reads all of fd; rows counts those that came. */
@@ -82,7 +83,7 @@ static void a_file_without_lies_is_read(void **state)
 	(void)state;
 	put_file(&b, &page, 1, &truth);
 	int fd = memfile(b.data, b.len);
-	assert_int_equal(read_fd(fd, &dataset_default_limits, &rows, &ei), OK);
+	assert_int_equal(read_fd(fd, &usual, &rows, &ei), OK);
 	assert_int_equal(rows, 2);
 	close(fd);
 	buf_clear(&b);
@@ -126,7 +127,7 @@ static void lies_of_the_footer_are_refused(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct buf b = { 0 };
 		put_file(&b, &page, 1, &cases[i].lie);
-		assert_refused(&b, &dataset_default_limits, cases[i].e, cases[i].words);
+		assert_refused(&b, &usual, cases[i].e, cases[i].words);
 		buf_clear(&b);
 	}
 }
@@ -193,7 +194,7 @@ static void lies_of_the_pages_are_refused(void **state)
 		struct buf b = { 0 };
 		lie.codec = cases[i].codec;
 		put_file(&b, cases[i].pages, cases[i].pages[1].len ? 2 : 1, &lie);
-		assert_refused(&b, &dataset_default_limits, cases[i].e, cases[i].words);
+		assert_refused(&b, &usual, cases[i].e, cases[i].words);
 		buf_clear(&b);
 	}
 }
@@ -260,7 +261,7 @@ static void assert_footer_refused(void (*put)(struct buf *b), enum err e, const 
 	buf_puts(&b, "PAR1");
 	put(&b);
 	put_tail(&b, 4);
-	assert_refused(&b, &dataset_default_limits, e, words);
+	assert_refused(&b, &usual, e, words);
 	buf_clear(&b);
 }
 
@@ -395,7 +396,7 @@ static void other_files_are_no_parquet(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct buf b = { 0 };
 		buf_puts(&b, cases[i].bytes);
-		assert_refused(&b, &dataset_default_limits, cases[i].e, cases[i].words);
+		assert_refused(&b, &usual, cases[i].e, cases[i].words);
 		buf_clear(&b);
 	}
 }
@@ -406,7 +407,7 @@ static void a_descriptor_that_cannot_be_read_is_the_machines_fault(void **state)
 	struct errinfo ei;
 
 	(void)state;
-	assert_int_equal(parquet_open(-1, text, 1, &dataset_default_limits, &p, &ei), ERR_IO);
+	assert_int_equal(parquet_open(-1, text, 1, &usual, &p, &ei), ERR_IO);
 }
 
 static void reading_that_fails_midway_is_the_machines_fault(void **state)
@@ -422,7 +423,7 @@ static void reading_that_fails_midway_is_the_machines_fault(void **state)
 	(void)state;
 	put_file(&b, &page, 1, &truth);
 	int fd = memfile(b.data, b.len);
-	assert_int_equal(parquet_open(fd, text, 1, &dataset_default_limits, &p, &ei), OK);
+	assert_int_equal(parquet_open(fd, text, 1, &usual, &p, &ei), OK);
 	close(fd);
 	assert_int_equal(parquet_next(p, &cell, &end, &ei), ERR_IO);
 	assert_string_equal(ei.msg, "reading the file failed: Bad file descriptor");
