@@ -135,7 +135,9 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
 	n *= size;
 	t->window_bytes += (int64_t)n;
 	t->body_bytes += (int64_t)n;
-	if (t->body_bytes > t->rq->max_bytes)
+	if (!t->head.complete) /* what follows a 101 */
+		t->verdict = err_set(t->ei, ERR_NETWORK, "%s sent what is not HTTP", t->url->host);
+	else if (t->body_bytes > t->rq->max_bytes)
 		t->verdict = err_set(t->ei, ERR_TOO_LARGE,
 				     "%s sent more than the limit of %" PRId64 " bytes",
 				     t->url->host, t->rq->max_bytes);

@@ -580,6 +580,8 @@ static void broken_answers_are_faults_of_the_network(void **state)
 		"HTTP/1.1 000 OK\r\n\r\nhello",
 		"HTTP/9.9 200 OK\r\n\r\nhello",
 		"HTTP/1.1 100 Go on\r\n\r\n",
+		"HTTP/1.1 101 Switch\r\n\r\n",
+		"HTTP/1.1 101 Switch\r\n\r\nhello",
 		"hello",
 		"<html>hello</html>\r\n\r\n",
 		"SSH-2.0-OpenSSH_9.2\r\n",
@@ -596,6 +598,8 @@ static void broken_answers_are_faults_of_the_network(void **state)
 		if (e != ERR_NETWORK)
 			fail_msg("case %zu: %s", i, e == OK ? "taken" : g.ei.msg);
 		assert_non_null(strstr(g.ei.msg, "127.0.0.1"));
+		assert_true(g.begins || !g.bodies);
+		g.begins = g.bodies = 0;
 	}
 	buf_clear(&g.body);
 }
