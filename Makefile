@@ -104,7 +104,8 @@ $(BUILD)/gen/embedded.o: $(BUILD)/gen/embedded.c
 
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.c.o $(FAKES) $(BUILD)/libbertd.a
 	@echo "LINK $@"
-	@$(CC) $(DEBUG) -o $@ $^ -lcmocka $(ARROW_LINK) $(LIBS)
+	@$(CC) $(DEBUG) -o $@ $^ -lcmocka $(TEST_LIBS) $(ARROW_LINK) $(LIBS)
+$(BUILD)/tests/unit/test_hub_tls: TEST_LIBS := -lssl
 
 $(BUILD)/tests/golden/%: $(BUILD)/tests/golden/%.c.o $(BUILD)/libbertd.a
 	@echo "LINK $@"

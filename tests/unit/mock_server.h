@@ -26,6 +26,7 @@ struct mock {
 	int port;
 	pthread_t thread;
 	void (*answer)(struct mock *m, int fd, const char *request);
+	void (*serve)(struct mock *m, int fd); /* instead of reading a head and answer */
 	void *arg;
 	atomic_int connections;
 	atomic_int requests;
@@ -96,7 +97,6 @@ static inline void mock_serve(struct mock *m, int fd)
 {
 	char head[8192];
 
-	atomic_fetch_add(&m->connections, 1);
 	if (!mock_read_head(fd, head, sizeof(head)))
 		return;
 	int i = atomic_load(&m->requests);
@@ -117,7 +117,11 @@ static inline void *mock_run(void *arg)
 		int fd = accept(m->listener, NULL, NULL);
 		if (fd < 0)
 			continue;
-		mock_serve(m, fd);
+		atomic_fetch_add(&m->connections, 1);
+		if (m->serve)
+			m->serve(m, fd);
+		else
+			mock_serve(m, fd);
 		close(fd);
 	}
 	return NULL;
