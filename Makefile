@@ -168,7 +168,7 @@ tsan: ## unit tests under ThreadSanitizer
 	@$(MAKE) --no-print-directory BUILD=build/tsan SAN=thread check-unit
 
 # The C of the library without libtorch; the fake model is not needed by any parser.
-FUZZED := $(filter-out %.cpp,$(filter core/base/% core/text/% core/data/% core/model/% core/hub/names.c core/hub/repo.c,$(CORE)))
+FUZZED := $(filter-out %.cpp,$(filter core/base/% core/text/% core/data/% core/hub/% core/model/%,$(CORE)))
 fuzz: deps ## a minute of libFuzzer on each parser (needs clang)
 	@mkdir -p $(BUILD)/fuzz
 	@for t in $(basename $(notdir $(wildcard tests/fuzz/*.c))); do \
