@@ -281,7 +281,7 @@ static const struct {
 } faults[] = {
 	{ CURLE_COULDNT_RESOLVE_HOST, ERR_NETWORK, "is a name that could not be resolved" },
 	{ CURLE_COULDNT_RESOLVE_PROXY, ERR_NETWORK,
-	  "cannot be asked: the name of the proxy could not be resolved" },
+	  "cannot be asked: the proxy is a name that could not be resolved" },
 	{ CURLE_COULDNT_CONNECT, ERR_NETWORK, "could not be connected to" },
 	{ CURLE_OPERATION_TIMEDOUT, ERR_NETWORK, "could not be connected to in time" },
 	{ CURLE_PARTIAL_FILE, ERR_NETWORK, "closed the connection before the end" },
@@ -306,11 +306,16 @@ static const char *plain_words(struct transfer *t)
 
 static enum err explain(struct transfer *t, CURLcode rc)
 {
-	const char *host = t->url->host;
+	const char *host = t->url->host, *way = t->policy->proxy ? ", by way of the proxy" : "";
+	long proxy_says = 0;
 
+	curl_easy_getinfo(t->easy, CURLINFO_HTTP_CONNECTCODE, &proxy_says);
+	if (proxy_says && proxy_says / 100 != 2)
+		return err_set(t->ei, ERR_NETWORK, "the proxy refused to connect to %s (%ld)", host,
+			       proxy_says);
 	for (size_t i = 0; i < sizeof(faults) / sizeof(*faults); i++)
 		if (faults[i].code == rc)
-			return err_set(t->ei, faults[i].err, "%s %s", host, faults[i].words);
+			return err_set(t->ei, faults[i].err, "%s %s%s", host, faults[i].words, way);
 	if (rc == CURLE_PEER_FAILED_VERIFICATION || rc == CURLE_SSL_CONNECT_ERROR)
 		return err_set(t->ei, ERR_NETWORK, "no safe connection to %s: %s", host,
 			       plain_words(t));

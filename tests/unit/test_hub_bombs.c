@@ -152,7 +152,7 @@ static enum err get(const struct bomb *b, struct http_response *out, struct erri
 	struct http_policy policy = { .http_hosts = "127.0.0.1",
 				      .private_networks = loopback,
 				      .user_agent = "bertd/test",
-				      .stall_timeout_s = 1,
+				      .stall_timeout_s = 2,
 				      .total_timeout_s = 60 };
 	struct http_request rq = { .url = url, .max_bytes = MAX_BODY, .body = count };
 

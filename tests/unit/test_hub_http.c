@@ -438,6 +438,7 @@ static void the_proxy_does_not_hear_the_token_of_https(void **state)
 	two.arg = "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n";
 	two.answer = say_arg;
 	assert_int_equal(run(&g), ERR_NETWORK);
+	assert_string_equal(g.ei.msg, "the proxy refused to connect to data.example (403)");
 	assert_memory_equal(two.seen[0], "CONNECT data.example:443 ", 25);
 	assert_null(strstr(two.seen[0], "hf_secret"));
 	assert_int_equal(g.begins, 0);
@@ -734,7 +735,7 @@ static void a_drip_is_a_stall(void **state)
 	one.answer = drip;
 	assert_int_equal(run(&g), ERR_NETWORK);
 	assert_string_equal(g.ei.msg, "127.0.0.1 stalled for 1 s");
-	assert_true(g.body.len > 1);
+	assert_true(g.body.len > 0);
 	buf_clear(&g.body);
 }
 
