@@ -172,7 +172,7 @@ enum err remote_look(const struct remote *r, const struct remote_source *s, cons
 	for (int tries = 0;;) {
 		struct http_response res = { 0 };
 		enum err e = remote_try(r, s, &part, INT64_MAX, &sink, &res, ei);
-		if (e == ENOUGH || (e == OK && res.status == 304))
+		if (e == ENOUGH || (known && e == OK && res.status == 304))
 			return OK;
 		e = judge(r, s, e, &res, &tries, ei);
 		if (e != OK)
