@@ -145,7 +145,7 @@ char *cache_used_mark(const struct cache *c, const char *folder, const char *uni
 }
 
 /* A mark that cannot be made costs nothing but the unit's place in the order. */
-static void mark_used(struct cache *c, const char *folder, const char *unit)
+void cache_mark_used(const struct cache *c, const char *folder, const char *unit)
 {
 	char *mark = cache_used_mark(c, folder, unit);
 	int fd = open(mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
@@ -164,7 +164,7 @@ bool cache_use(struct cache *c, const char *folder, const char *unit)
 	pthread_mutex_lock(&c->mutex);
 	bool there = files_exist(path);
 	if (there)
-		mark_used(c, folder, unit);
+		cache_mark_used(c, folder, unit);
 	pthread_mutex_unlock(&c->mutex);
 	free(path);
 	return there;
@@ -204,10 +204,11 @@ static enum err make_parent(const char *path, struct errinfo *ei)
 enum err cache_write_ref(const struct cache *c, const char *folder, const char *revision,
 			 const char *commit, struct errinfo *ei)
 {
-	char *path = ref_path(c->dir, folder, revision);
+	char *path = ref_path(c->dir, folder, revision), known[72];
 	enum err e = make_parent(path, ei);
 
-	if (e == OK)
+	cache_read_ref(c->dir, folder, revision, known);
+	if (e == OK && strcmp(known, commit) != 0)
 		e = files_write(path, commit, strlen(commit), ei);
 	free(path);
 	return e == ERR_NOT_FOUND ? ERR_IO : e;

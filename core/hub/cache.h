@@ -46,6 +46,8 @@ void cache_unlock(struct cache *c, const char *key);
 
 /* Whether the unit is there; if so, it now counts as used. */
 bool cache_use(struct cache *c, const char *folder, const char *unit);
+/* The same for one that is about to be there. */
+void cache_mark_used(const struct cache *c, const char *folder, const char *unit);
 
 /* Room for so many more bytes: removes what was used least recently, but nothing that was used
  * within CACHE_KEPT_S. ERR_DISK_FULL when that is not enough for the limits. */

@@ -191,30 +191,55 @@ static enum err judge_config(const struct model_fetch *m, struct errinfo *ei)
 
 /* The weights */
 
-/* Fetches the shards that the index names, each once. */
-static enum err fetch_shards(struct model_fetch *m, json_t *weight_map, struct errinfo *ei)
+/* Which files the index names; all are judged before the first is fetched. */
+static enum err pick_shards(const struct model_fetch *m, json_t *weight_map, bool *picked,
+			    struct errinfo *ei)
 {
-	json_t *seen = json_object(), *value;
-	const char *tensor;
-	enum err e = OK;
+	const char *tensor, *id = m->call.repo.id;
+	json_t *value;
 
 	json_object_foreach(weight_map, tensor, value) {
 		const char *name = json_string_value(value);
-		struct repo_file *file = name ? repo_find(&m->files, name) : NULL;
 		if (!name || !names_is_shard(name))
-			e = err_set(ei, ERR_INVALID,
-				    "%s of %s names \"%.100s\", which is no name of a part",
-				    REPO_INDEX, m->call.repo.id, name ? name : "");
-		else if (!file)
-			e = err_set(ei, ERR_INVALID, "%s of %s names %s, which is not there",
-				    REPO_INDEX, m->call.repo.id, name);
-		else if (!json_object_get(seen, name))
-			e = fetch_one(m, file, m->call.f->config.max_file_bytes, ei);
-		if (e != OK)
-			break;
-		json_object_set_new(seen, name, json_true());
+			return err_set(ei, ERR_INVALID,
+				       "%s of %s names \"%.100s\", which is no name of a part",
+				       REPO_INDEX, id, name ? name : "");
+		const struct repo_file *file = repo_find(&m->files, name);
+		if (!file)
+			return err_set(ei, ERR_INVALID, "%s of %s names %s, which is not there",
+				       REPO_INDEX, id, name);
+		picked[file - m->files.files] = true;
 	}
-	json_decref(seen);
+	return OK;
+}
+
+static enum err fetch_picked(struct model_fetch *m, const bool *picked, struct errinfo *ei)
+{
+	const struct fetch_config *config = &m->call.f->config;
+	int64_t bytes = 0;
+
+	for (int i = 0; i < m->files.n; i++) {
+		int64_t size = picked[i] ? m->files.files[i].size : 0;
+		if (size > config->max_cache_bytes - bytes)
+			return err_set(ei, ERR_TOO_LARGE, "the parts of %s are too large",
+				       m->call.repo.id);
+		bytes += size > 0 ? size : 0;
+	}
+	enum err e = cache_make_room(m->call.f->cache, bytes - files_tree_bytes(m->staging), ei);
+	for (int i = 0; i < m->files.n && e == OK; i++)
+		if (picked[i])
+			e = fetch_one(m, &m->files.files[i], config->max_file_bytes, ei);
+	return e;
+}
+
+static enum err fetch_shards(struct model_fetch *m, json_t *weight_map, struct errinfo *ei)
+{
+	bool *picked = mem_zalloc((size_t)m->files.n, sizeof(*picked));
+	enum err e = pick_shards(m, weight_map, picked, ei);
+
+	if (e == OK)
+		e = fetch_picked(m, picked, ei);
+	free(picked);
 	return e;
 }
 
@@ -280,14 +305,13 @@ static enum err publish(struct model_fetch *m, struct errinfo *ei)
 {
 	const struct fetch_call *c = &m->call;
 	char *unit = cache_unit(c->f->cache, c->folder, m->files.commit);
-	enum err e = files_publish_dir(m->staging, unit, ei);
 
+	cache_mark_used(c->f->cache, c->folder, m->files.commit);
+	enum err e = files_publish_dir(m->staging, unit, ei);
 	free(unit);
-	if (e != OK)
-		return e == ERR_NOT_FOUND ? ERR_IO : e;
-	log_info("model_fetched", "name=%s commit=%s", log_q(c->source), m->files.commit);
-	BUG_ON(!cache_use(c->f->cache, c->folder, m->files.commit));
-	return OK;
+	if (e == OK)
+		log_info("model_fetched", "name=%s commit=%s", log_q(c->source), m->files.commit);
+	return e == ERR_NOT_FOUND ? ERR_IO : e;
 }
 
 /* With the folder locked. */
