@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static char *copy(const char *s)
 {
@@ -184,6 +185,8 @@ enum err fetch_download(const struct fetch_call *c, const struct remote_source *
 		e = download(&d, sha256, ei);
 	if (e == OK) /* of the size that is known now */
 		e = cache_make_room(c->f->cache, 0, ei);
+	if (e == ERR_DISK_FULL || e == ERR_TOO_LARGE)
+		unlink(path);
 	if (e == OK)
 		*part = path;
 	else

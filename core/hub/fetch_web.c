@@ -1,6 +1,6 @@
 /* Files of https:// URLs. urls/SHA256-OF-URL/ has each content under its SHA-256, and about.json
- * says which is the newest: {"url", "etag", "sha256", "size"}. The one before it stays, for those
- * that were given its name. */
+ * says which is the newest: {"etag", "sha256", "size"}. The one before it stays, for those that
+ * were given its name. The URL itself is not kept: it may be signed. */
 #include "hub/fetch_impl.h"
 
 #include "base/fields.h"
@@ -19,12 +19,11 @@
 #define MAX_ABOUT_BYTES (64 << 10)
 
 struct about {
-	char *url, *etag, *sha256;
+	char *etag, *sha256;
 	int64_t size;
 };
 
 static const struct field about_fields[] = {
-	{ "url", F_STRING, offsetof(struct about, url), 1, HTTP_MAX_URL, .required = true },
 	{ "etag", F_STRING, offsetof(struct about, etag), 0, 159, .required = true },
 	{ "sha256", F_STRING, offsetof(struct about, sha256), 64, 64, .required = true },
 	{ "size", F_INT, offsetof(struct about, size), 0, 1e18, .required = true },
@@ -37,7 +36,7 @@ struct web_file {
 	char unit[SHA256_HEX_SIZE]; /* SHA-256 of the URL */
 	char *key;		    /* of its lock */
 	char *dir;
-	struct about about; /* what is cached; without a URL nothing is */
+	struct about about; /* what is cached; without a hash nothing is */
 };
 
 static bool on_host(void *ctx, const char *host)
@@ -88,7 +87,6 @@ static bool read_about(struct web_file *w)
 	fields_clear(about_fields, &w->about);
 	if (ok)
 		ok = fields_read(about_fields, object, "#", &w->about, &faults) &&
-		     strcmp(w->about.url, w->call.source) == 0 &&
 		     strspn(w->about.sha256, "0123456789abcdef") == 64 && content_is_there(w);
 	if (!ok)
 		fields_clear(about_fields, &w->about);
@@ -149,9 +147,7 @@ static enum err place(struct web_file *w, const struct repo_file *file, const ch
 		return e;
 	w->about.sha256 = mem_strdup(sha256);
 	w->about.size = st.st_size;
-	free(w->about.url);
 	free(w->about.etag);
-	w->about.url = mem_strdup(c->source);
 	w->about.etag = mem_strdup(file->etag);
 	e = write_about(w, ei);
 	if (e == OK)
