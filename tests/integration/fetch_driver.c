@@ -87,14 +87,11 @@ static json_t *call(struct fetch *f, const char *dir, const json_t *command)
 	return answer;
 }
 
-static struct fetch *open_fetch(const struct options *o)
+static struct fetch *open_fetch(const struct options *o, const struct networks *private_networks)
 {
 	struct errinfo ei = { "" };
-	struct networks *private_networks;
 	struct fetch *f;
 
-	if (networks_parse(o->private_networks, &private_networks, &ei) != OK)
-		fail(ei.msg);
 	struct fetch_config c = {
 		.dir = o->dir,
 		.endpoint = o->endpoint,
@@ -119,6 +116,7 @@ int main(int argc, char **argv)
 	struct options o = { .max_file_bytes = 1 << 30, .max_cache_bytes = 1LL << 40 };
 	struct faults faults = { 0 };
 	char line[1 << 16];
+	struct networks *networks;
 	json_t *value;
 
 	signal(SIGPIPE, SIG_IGN);
@@ -126,7 +124,9 @@ int main(int argc, char **argv)
 	if (argc != 2 || json_parse(argv[1], strlen(argv[1]), &value, NULL) != OK ||
 	    !fields_read(fields, value, "#", &o, &faults))
 		fail("usage: fetch_driver CONFIGURATION");
-	struct fetch *f = open_fetch(&o);
+	if (networks_parse(o.private_networks, &networks, NULL) != OK)
+		fail("private_networks");
+	struct fetch *f = open_fetch(&o, networks);
 	while (fgets(line, sizeof(line), stdin)) {
 		json_t *command;
 		struct buf out = { 0 };
@@ -143,5 +143,8 @@ int main(int argc, char **argv)
 		json_decref(command);
 	}
 	fetch_close(f);
+	networks_free(networks);
+	fields_clear(fields, &o);
+	json_decref(value);
 	return 0;
 }

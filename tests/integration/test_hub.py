@@ -45,11 +45,14 @@ class Fetcher:
     def file(self, name, **more):
         return self.ask(file=name, **more)
 
-    def close(self):
+    def kill(self):
         self.process.kill()
-        self.process.wait()
-        self.process.stdin.close()
-        self.process.stdout.close()
+        self.process.communicate()
+
+    def close(self):
+        if self.process.returncode is None:
+            self.process.communicate()
+            assert self.process.returncode == 0, f"the fetcher ended with {self.process.returncode}"
 
 
 class Hub(unittest.TestCase):
@@ -149,6 +152,11 @@ class Models(Hub):
             index = json.dumps({"weight_map": {"a": name}}).encode()
             self.hub.add_model(f"acme/index{i}", base | {"model.safetensors.index.json": index})
             self.assertErr(self.fetcher.model(f"acme/index{i}"), "ERR_INVALID", "model.safetensors.index.json")
+        index = {"weight_map": {"a": "model-00001-of-00002.safetensors", "b": "../../evil"}}
+        self.hub.add_model("acme/half", base | {"model-00001-of-00002.safetensors": WEIGHTS,
+                                                "model.safetensors.index.json": json.dumps(index).encode()})
+        self.assertErr(self.fetcher.model("acme/half"), "ERR_INVALID", "../../evil")
+        self.assertEqual(self.hub.count("storage"), 0)
         self.assertEqual([p.name for p in self.folder.iterdir()], ["hub"])
 
     def test_what_cannot_be_used_is_refused_before_the_weights(self):
@@ -215,7 +223,7 @@ class Cuts(Hub):
         self.fetcher.begin(model="acme/killed")
         part = self.cache / "models--acme--killed" / "incomplete" / sha256(WEIGHTS)
         Daemon.wait_for(lambda: part.exists() and part.stat().st_size >= 100_000, "half of the weights")
-        self.fetcher.close()
+        self.fetcher.kill()
         there = part.stat().st_size
         self.hub.calm()
         self.assertIs_model(self.start().model("acme/killed"), MODEL)
@@ -399,6 +407,8 @@ class Files(Hub):
         self.hub.on("x.csv", status=302, headers={"Location": "http://localhost:1/x.csv"})
         self.assertErr(self.fetcher.file(self.hub.file_url("x.csv")), "ERR_DENIED", "localhost")
         self.assertErr(self.fetcher.file(self.hub.file_url("gone.csv")), "ERR_NOT_FOUND")
+        self.hub.on("odd.csv", status=304)
+        self.assertErr(self.fetcher.file(self.hub.file_url("odd.csv")), "ERR_NETWORK", "304")
 
     def test_files_are_counted_and_reported(self):
         self.hub.add_dataset("acme/progress", {"t.parquet": b"P" * 5000})
