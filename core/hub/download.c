@@ -24,6 +24,7 @@ struct part {
 	int fd;
 	int64_t bytes;
 	int64_t next_check;
+	int64_t asked;	   /* bytes when the last try began */
 	int64_t furthest;  /* bytes at the last time the tries were counted anew */
 	struct hash *hash; /* of the bytes */
 	double reported;   /* when; monotonic */
@@ -219,6 +220,7 @@ static enum err ask(struct part *p, struct http_response *res, struct errinfo *e
 	struct remote_sink sink = { on_begin, on_body, p };
 	struct remote_part part = { .from = p->bytes };
 
+	p->asked = p->bytes;
 	if (p->bytes && !is_known(d->file))
 		part.if_range = d->file->etag;
 	return remote_try(d->remote, d->source, &part, d->max_bytes, &sink, res, ei);
@@ -233,7 +235,7 @@ static bool is_success(enum err e, const struct http_response *res)
  * over because the server cannot go on. */
 static int64_t wait_after(const struct part *p, enum err e, const struct http_response *res)
 {
-	bool cut = p->bytes && (e == ERR_NETWORK || is_success(e, res));
+	bool cut = p->bytes > p->asked && (e == ERR_NETWORK || is_success(e, res));
 
 	if (cut || p->wrong || (e == OK && res->status == 416))
 		return 0;

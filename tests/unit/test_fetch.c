@@ -116,6 +116,30 @@ static void many_threads_download_a_model_once(void **state)
 		free(dirs[i]);
 }
 
+static void a_part_does_not_make_a_dead_server_busy(void **state)
+{
+	struct fixture *x = *state;
+	struct fake_answer answers[] = { { .url = "x.csv",
+					   .times = 1,
+					   .status = 200,
+					   .body = "a,b",
+					   .head = { .etag = "v1" } },
+					 { .url = "x.csv",
+					   .times = 1,
+					   .status = 200,
+					   .body = "a,b",
+					   .head = { .etag = "v1" },
+					   .cut = 2 },
+					 { .url = "x.csv", .status = 0 },
+					 { 0 } };
+	char *path, sha256[SHA256_HEX_SIZE];
+
+	fake_answers = answers;
+	assert_int_equal(fetch_file(x->f, "https://files/x.csv", NULL, &path, sha256, &x->ei),
+			 ERR_NETWORK);
+	assert_int_equal(atomic_load(&slept_ms), 2000 + 4000 + 8000);
+}
+
 static bool always(void *ctx)
 {
 	(void)ctx;
@@ -290,6 +314,7 @@ int main(void)
 		TEST(waiting_can_be_cancelled),
 		TEST(a_connection_that_breaks_is_tried_five_times),
 		TEST(a_connection_that_is_cut_goes_on_at_once),
+		TEST(a_part_does_not_make_a_dead_server_busy),
 		TEST(progress_begins_and_ends_each_file),
 		TEST(what_is_a_url_is_told_by_its_scheme),
 		TEST(an_endpoint_that_is_none_is_refused),
