@@ -10,7 +10,10 @@ web_handler jobs_create, jobs_list, jobs_get, jobs_cancel, jobs_delete, jobs_che
 /* api_metrics.c: the record stream of one job */
 web_handler jobs_metrics;
 /* api_datasets.c */
-web_handler datasets_create, datasets_list, datasets_get, datasets_delete;
+web_handler datasets_list, datasets_get, datasets_delete;
+/* api_uploads.c */
+web_handler datasets_create, datasets_put;
+web_opener datasets_open, datasets_open_part;
 /* api_classify.c */
 web_handler classify_create;
 /* api_tokenize.c */

@@ -151,7 +151,7 @@ bool config_is_live(const struct field *row)
 	static const char *const live[] = {
 		"default_model",   "log_level",		 "max_body_bytes", "max_upload_bytes",
 		"max_queued_jobs", "max_classify_texts", "max_text_bytes", "max_streams",
-		"min_free_bytes",  "keep_jobs",		 "keep_bytes",
+		"min_free_bytes",  "keep_jobs",		 "keep_bytes",	   "max_datasets_bytes",
 	};
 
 	for (size_t i = 0; i < sizeof(live) / sizeof(*live); i++)

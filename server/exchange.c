@@ -102,12 +102,14 @@ static bool check_length(struct exchange *ex)
 static bool open_upload(struct exchange *ex)
 {
 	const struct config *c = ex->app->config;
-	struct upload_limits limits = { c->max_upload_bytes, c->min_free_bytes };
+	struct upload_limits limits = { c->max_upload_bytes, c->min_free_bytes, INT64_MAX };
 	char name[ID_SIZE];
 	struct errinfo ei;
 
 	if (!web_takes_file(ex->route, &ex->rq))
 		return true;
+	if (ex->route->open)
+		return ex->route->open(ex->app, &ex->rq, &ex->rs, ex->length, &ex->upload);
 	ids_new("up_", name);
 	enum err e = upload_open(places_tmp(&ex->app->places, name), &limits, &ex->upload, &ei);
 	return e == OK || refuse(ex, e, &ei);
@@ -215,6 +217,13 @@ bool exchange_whole(struct exchange *ex)
 	return true;
 }
 
+void exchange_close(struct exchange *ex)
+{
+	upload_free(ex->upload);
+	ex->upload = NULL;
+	ex->rq.upload = NULL;
+}
+
 void exchange_init(struct exchange *ex, struct app *app, const char *target)
 {
 	*ex = (struct exchange){ .app = app, .target = mem_strdup(target) };
@@ -223,7 +232,7 @@ void exchange_init(struct exchange *ex, struct app *app, const char *target)
 void exchange_clear(struct exchange *ex)
 {
 	web_res_clear(&ex->rs);
-	upload_free(ex->upload);
+	exchange_close(ex);
 	uri_query_clear(&ex->query);
 	buf_clear(&ex->body);
 	free(ex->scratch);

@@ -44,5 +44,8 @@ bool exchange_begin(struct exchange *ex, const char *method);
 bool exchange_take(struct exchange *ex, const char *data, size_t n);
 /* The body is complete: true when the handler can run; false: rs holds the problem. */
 bool exchange_whole(struct exchange *ex);
+/* rs is complete and goes out next: closes the upload, so that who has the answer finds it closed.
+ */
+void exchange_close(struct exchange *ex);
 
 #endif

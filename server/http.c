@@ -282,6 +282,7 @@ static enum MHD_Result answer(struct visit *v)
 {
 	if (v->x.rs.later)
 		web_later_take(v->x.rs.later, &v->x.rs);
+	exchange_close(&v->x);
 	struct MHD_Response *r = v->x.rs.stream ? stream_response(v) : body_response(v);
 	BUG_ON(!r);
 	add_headers(v, r);

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "jobs/job.h"
 #include "jobs/prune.h"
+#include "jobs/uploads.h"
 
 #define LOOK_SECONDS 1
 #define WORK_SECONDS 3600
@@ -38,21 +39,31 @@ static void drop(void *ctx, const char *id)
 	serve_drop(ctx, id);
 }
 
-static void work(struct keeper *k)
+static void prune(struct keeper *k)
 {
 	const struct config *c = k->config;
 	struct errinfo ei;
-	struct prune prune = { .db = k->app->db,
-			       .places = &k->app->places,
-			       .keep_jobs = c->keep_jobs,
-			       .keep_bytes = c->keep_bytes,
-			       .default_model = c->default_model,
-			       .loaded = is_loaded,
-			       .drop = drop,
-			       .ctx = k->app->serve };
+	struct prune p = { .db = k->app->db,
+			   .places = &k->app->places,
+			   .keep_jobs = c->keep_jobs,
+			   .keep_bytes = c->keep_bytes,
+			   .default_model = c->default_model,
+			   .loaded = is_loaded,
+			   .drop = drop,
+			   .ctx = k->app->serve };
 
-	if (prune_run(&prune, &ei) != OK)
+	if (prune_run(&p, &ei) != OK)
 		log_error("prune_failed", "error=%s", log_q(ei.msg));
+}
+
+static void sweep(struct keeper *k)
+{
+	int64_t before_ms = clock_now_ms() - UPLOADS_KEEP_SECONDS * 1000LL;
+	struct errinfo ei;
+	int n;
+
+	if (uploads_sweep(&k->app->places, before_ms, &n, &ei) != OK)
+		log_error("sweep_failed", "error=%s", log_q(ei.msg));
 }
 
 /* Whether there may be something to do; notes what it was seen by. */
@@ -81,8 +92,10 @@ static void *keep(void *ctx)
 	pthread_mutex_lock(&k->lock);
 	while (!k->stop) {
 		pthread_mutex_unlock(&k->lock);
-		if (has_news(k))
-			work(k);
+		if (has_news(k)) {
+			prune(k);
+			sweep(k);
+		}
 		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_sec += LOOK_SECONDS;
 		pthread_mutex_lock(&k->lock);

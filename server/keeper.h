@@ -1,4 +1,5 @@
-/* The thread that keeps the house: retention (jobs/prune.h).
+/* The thread that keeps the house: retention (jobs/prune.h), and parts of uploads that were given
+ * up (jobs/uploads.h).
  *
  * It looks once a second whether a job has ended or the configuration was replaced, and works then,
  * at the start and once an hour. So nobody has to tell it, and no HTTP thread, nor the worker,

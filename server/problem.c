@@ -36,6 +36,8 @@ static struct problem problem_of(enum err e)
 		return (struct problem){ 503, "busy", NULL };
 	case ERR_DISK_FULL:
 		return (struct problem){ 507, "disk_full", "the server's disk is full" };
+	case ERR_QUOTA:
+		return (struct problem){ 507, "quota", NULL };
 	case ERR_DEVICE_MEMORY:
 		return (struct problem){ 503, "device_memory",
 					 "the device has no memory left for this request" };

@@ -17,9 +17,11 @@ const struct web_route web_routes[] = {
 	{ "GET", "/jobs/:id/checkpoints", jobs_checkpoints, SCOPE_READ },
 
 	{ "POST", "/datasets", datasets_create, SCOPE_TRAIN, ON_POOL, .upload = true,
-	  .query = upload },
+	  .open = datasets_open, .query = upload },
 	{ "GET", "/datasets", datasets_list, SCOPE_READ, .query = page },
 	{ "GET", "/datasets/:id", datasets_get, SCOPE_READ },
+	{ "PUT", "/datasets/:id", datasets_put, SCOPE_TRAIN, ON_POOL, .upload = true,
+	  .open = datasets_open_part, .query = upload },
 	{ "DELETE", "/datasets/:id", datasets_delete, SCOPE_TRAIN, ON_POOL },
 
 	{ "POST", "/classify", classify_create, SCOPE_SERVE, .json = true },

@@ -33,8 +33,9 @@ enum web_scope {
 
 /* A body that was streamed to a file while it arrived (routes with .upload). */
 struct web_upload {
-	char *path; /* in tmp/; the handler may rename it away, else it is removed */
-	char sha256[SHA256_HEX_SIZE];
+	char *path; /* in tmp/; the handler may rename it away, else it is removed. Or a part: it
+		       stays until the handler renames or removes it */
+	char sha256[SHA256_HEX_SIZE]; /* "" for a part that was there before */
 	int64_t bytes;
 };
 
@@ -123,12 +124,20 @@ enum web_where {
 		    suspended */
 };
 
+struct upload;
+/* Of a route with .upload: opens the file for the body (upload.h) before that comes. length: of the
+ * body, -1 when it is not known. false: rs holds the answer, and the body is dropped. HTTP thread.
+ */
+typedef bool web_opener(struct app *app, const struct web_req *rq, struct web_res *rs,
+			int64_t length, struct upload **out);
+
 struct web_route {
 	const char *method, *path; /* "/jobs/:id/metrics" */
 	web_handler *handler;
 	enum web_scope scope;
 	enum web_where where;
-	bool upload; /* the body is streamed to a file; with json: unless it is JSON */
+	bool upload;	  /* the body is streamed to a file; with json: unless it is JSON */
+	web_opener *open; /* NULL: to one in tmp/ of at most max_upload_bytes */
 	const char *const
 		*query; /* NULL-terminated names of the query parameters it knows; NULL: none */
 	bool json;	/* a JSON body is required (with upload: possible): Content-Type checked,

@@ -23,6 +23,7 @@
 	X(ERR_DB, "the database failed") \
 	X(ERR_IO, "reading or writing a file failed") \
 	X(ERR_DISK_FULL, "the disk is full") \
+	X(ERR_QUOTA, "no room is left within the limit") \
 	X(ERR_MODEL, "the model failed") \
 	X(ERR_NETWORK, "another server failed or could not be reached") \
 	X(ERR_DENIED, "access is refused") \

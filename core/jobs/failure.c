@@ -62,6 +62,8 @@ struct job_end failure_describe(enum err e, const char *code, const struct errin
 		};
 	case ERR_DISK_FULL:
 		return disk_full;
+	case ERR_QUOTA:
+		return (struct job_end){ .code = "quota", .message = ei->msg };
 	case ERR_DEVICE:
 		return (struct job_end){ .code = "device", .message = ei->msg };
 	case ERR_MODEL:

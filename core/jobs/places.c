@@ -36,6 +36,11 @@ char *places_tokens(const struct places *p)
 	return mem_printf("%s/tokens", p->data_dir);
 }
 
+char *places_upload(const struct places *p, const char *sha256)
+{
+	return mem_printf("%s/uploads/%s", p->data_dir, sha256);
+}
+
 char *places_tmp(const struct places *p, const char *name)
 {
 	return mem_printf("%s/tmp/%s", p->data_dir, name);
@@ -64,7 +69,8 @@ static enum err take_lock(const struct places *p, int *lock_fd, struct errinfo *
 
 static enum err make_folders(const struct places *p, struct errinfo *ei)
 {
-	static const char *const folders[] = { "datasets", "jobs", "models", "tokens", "tmp" };
+	static const char *const folders[] = { "datasets", "jobs",    "models",
+					       "tokens",   "uploads", "tmp" };
 	enum err e = OK;
 
 	for (size_t i = 0; e == OK && i < sizeof(folders) / sizeof(*folders); i++) {
@@ -123,6 +129,11 @@ enum err places_open(const struct places *p, int *lock_fd, struct errinfo *ei)
 static bool is_sha256(const char *s)
 {
 	return strlen(s) == 64 && strspn(s, "0123456789abcdef") == 64;
+}
+
+bool places_is_dataset(const char *id)
+{
+	return strncmp(id, "ds_", 3) == 0 && is_sha256(id + 3);
 }
 
 /* Whether name is one that this program gives in the folder, and OK or ERR_NOT_FOUND for its row.
@@ -257,7 +268,7 @@ enum err places_open_file(void *ctx, const char *file, int *fd, struct errinfo *
 {
 	const struct file_source *src = ctx;
 
-	if (strncmp(file, "ds_", 3) == 0 && is_sha256(file + 3))
+	if (places_is_dataset(file))
 		return open_dataset(src, file, fd, ei);
 	if (strstr(file, "://"))
 		return err_set(ei, ERR_UNSUPPORTED,

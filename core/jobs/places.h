@@ -34,11 +34,15 @@ enum err places_sweep(const struct places *p, struct db *db, int *n, struct erri
 /* Cuts the folders above out of the message, so that it can go to a client. */
 void places_redact(const struct places *p, struct errinfo *ei);
 
+/* Whether id is "ds_" and a SHA-256 in lower-case hexadecimal digits. */
+bool places_is_dataset(const char *id);
+
 /* New strings, the caller frees. */
 char *places_job_dir(const struct places *p, const char *job_id);
 char *places_model_dir(const struct places *p, const char *model_id);
 char *places_dataset(const struct places *p, const char *sha256);
 char *places_tokens(const struct places *p);
+char *places_upload(const struct places *p, const char *sha256);
 char *places_tmp(const struct places *p, const char *name);
 
 /* A dataset_opener (ctx: struct file_source): ds_… from datasets/, else a path beneath data_root;

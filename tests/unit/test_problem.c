@@ -54,6 +54,7 @@ static void every_error_has_its_status(void **state)
 		{ ERR_DB, 500, "internal" },
 		{ ERR_IO, 500, "internal" },
 		{ ERR_DISK_FULL, 507, "disk_full" },
+		{ ERR_QUOTA, 507, "quota" },
 		{ ERR_MODEL, 500, "internal" },
 		{ ERR_NETWORK, 502, "network" },
 		{ ERR_DENIED, 403, "denied" },
