@@ -56,7 +56,7 @@ DRIVERS := $(patsubst tests/integration/%.c,$(BUILD)/tests/integration/%,$(sort 
 EMBED  := $(sort $(wildcard migrations/*.sql)) openapi.yaml
 
 .PHONY: help deps build run demo check check-unit check-integration check-golden check-parity check-layers check-docs docs \
-	check-docker asan tsan fuzz lint format bench bench-train bench-tokenizer install clean
+	check-docker asan tsan fuzz lint format bench bench-train bench-tokenizer bench-rows install clean
 .DEFAULT_GOAL := build
 
 help: ## this list
@@ -195,6 +195,11 @@ bench-train: build ## bertd and the Trainer side by side on the same rows
 	@scripts/deps.sh parity
 	@$(MAKE) --no-print-directory -j2 $(BENCH)
 	@BUILD=$(BUILD) tests/bench/bench_train.sh
+
+bench-rows: build ## a million short texts prepared by bertd and by datasets.map
+	@scripts/deps.sh parity
+	@$(MAKE) --no-print-directory -j2 $(BENCH)
+	@BUILD=$(BUILD) tests/bench/rows_bench.sh
 
 bench-tokenizer: build ## bertd's tokenizer beside the tokenizers library
 	@scripts/deps.sh parity

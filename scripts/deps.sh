@@ -74,7 +74,8 @@ fi
 if [ "$want" = parity ]; then
 	[ -e "$deps/venv/bin/python" ] || python3 -m venv "$deps/venv"
 	echo "deps: installing transformers and its peers into $deps/venv"
+	pyarrow=$(echo "$wheels" | awk '$1 == "pyarrow" { print $2 }')
 	"$deps/venv/bin/pip" install -q torch==2.15.0 transformers==5.23.0 accelerate==1.15.0 \
-		scikit-learn==1.9.1 pandas==3.1.1
+		scikit-learn==1.9.1 pandas==3.1.1 datasets==5.2.0 "pyarrow==$pyarrow"
 fi
 touch "$stamp"
