@@ -3,16 +3,22 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The deepest nesting of the text, found without recursion, so that hostile input never reaches the
- * parser's stack. */
-static int nesting(const char *text, size_t len)
+struct shape {
+	int depth;     /* the deepest nesting */
+	size_t values; /* at most so many; keys are not counted */
+};
+
+/* What the text will become, found without recursion and before anything is allocated. */
+static struct shape shape_of(const char *text, size_t len)
 {
-	int depth = 0, deepest = 0;
+	struct shape shape = { 0, 1 };
 	bool in_string = false;
+	int depth = 0;
 
 	for (size_t i = 0; i < len; i++) {
 		char c = text[i];
@@ -24,27 +30,39 @@ static int nesting(const char *text, size_t len)
 		} else if (c == '"') {
 			in_string = true;
 		} else if (c == '[' || c == '{') {
-			if (++depth > deepest)
-				deepest = depth;
+			shape.values++;
+			if (++depth > shape.depth)
+				shape.depth = depth;
 		} else if (c == ']' || c == '}') {
 			depth--;
+		} else if (c == ',') {
+			shape.values++;
 		}
 	}
-	return deepest;
+	return shape;
 }
 
-enum err json_parse(const char *text, size_t len, json_t **out, struct errinfo *ei)
+enum err json_parse_bounded(const char *text, size_t len, size_t max_values, json_t **out,
+			    struct errinfo *ei)
 {
+	struct shape shape = shape_of(text, len);
 	json_error_t je;
 
-	if (nesting(text, len) > JSON_MAX_DEPTH)
+	if (shape.depth > JSON_MAX_DEPTH)
 		return err_set(ei, ERR_SYNTAX, "nested deeper than %d levels", JSON_MAX_DEPTH);
+	if (shape.values > max_values)
+		return err_set(ei, ERR_SYNTAX, "more than %zu values", max_values);
 	*out = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL,
 			  &je);
 	if (!*out)
 		return err_set(ei, ERR_SYNTAX, "line %d, column %d: %s", je.line, je.column,
 			       je.text);
 	return OK;
+}
+
+enum err json_parse(const char *text, size_t len, json_t **out, struct errinfo *ei)
+{
+	return json_parse_bounded(text, len, SIZE_MAX, out, ei);
 }
 
 static int append(const char *data, size_t n, void *out)

@@ -13,6 +13,10 @@
  * nesting deeper than JSON_MAX_DEPTH, NaN and Infinity. Strings may hold U+0000. On OK *out is a
  * new reference. ERR_SYNTAX with line and column. */
 enum err json_parse(const char *text, size_t len, json_t **out, struct errinfo *ei) MUST_USE;
+/* The same for text from strangers: ERR_SYNTAX too when it has more than max_values values. One
+ * takes up to about 250 bytes of memory, and as few as 3 bytes of text. */
+enum err json_parse_bounded(const char *text, size_t len, size_t max_values, json_t **out,
+			    struct errinfo *ei) MUST_USE;
 
 /* Appends v as compact text in the order of its keys; a double as the shortest number that reads
  * back as the same one, as Python prints it. */

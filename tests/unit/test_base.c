@@ -134,6 +134,9 @@ static void json_refuses_what_its_header_says(void **state)
 	json_decref(v);
 	assert_int_equal(json_parse("\"[[[\\\"[[[\"", 10, &v, &ei), OK);
 	json_decref(v);
+	assert_int_equal(json_parse_bounded("[{},1,\",,,\"]", 12, 4, &v, &ei), ERR_SYNTAX);
+	assert_int_equal(json_parse_bounded("[{},1,\",,,\"]", 12, 5, &v, &ei), OK);
+	json_decref(v);
 }
 
 static void doubles_are_printed_short_and_survive(void **state)
