@@ -3,6 +3,7 @@
 
 #include "base/files.h"
 #include "base/hash.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "hub/names.h"
 
@@ -246,6 +247,14 @@ enum err cache_place_file(const struct cache *c, const char *folder, const char 
 	free(to);
 	free(dir);
 	return e == ERR_NOT_FOUND ? ERR_IO : e;
+}
+
+void cache_remove(const char *path)
+{
+	struct errinfo ei;
+
+	if (files_remove(path, &ei) != OK)
+		log_warn("cache_left", "detail=%s", log_q(ei.msg));
 }
 
 static char *note_path(const struct cache *c, const char *folder, const char *unit,

@@ -64,6 +64,9 @@ enum err cache_write_ref(const struct cache *c, const char *folder, const char *
 enum err cache_place_file(const struct cache *c, const char *folder, const char *unit,
 			  const char *path, const char *from, struct errinfo *ei) MUST_USE;
 
+/* Removes a file or a tree of the cache; what is left of it is logged. */
+void cache_remove(const char *path);
+
 /* The SHA-256 of a file below a unit, noted or computed, and then noted. ERR_NOT_FOUND, ERR_IO. */
 enum err cache_sha256(const struct cache *c, const char *folder, const char *unit, const char *path,
 		      char *sha256, struct errinfo *ei) MUST_USE;

@@ -132,15 +132,6 @@ static bool may_go(struct cache *c, const struct candidate *k)
 	return clock_now_ms() / 1000 - used_s(c, k) >= CACHE_KEPT_S;
 }
 
-static void remove_logged(const char *path)
-{
-	struct errinfo ei;
-	enum err e = files_remove(path, &ei);
-
-	if (e != OK && e != ERR_NOT_FOUND)
-		log_warn("cache_left", "detail=%s", log_q(ei.msg));
-}
-
 /* Out of sight under the mutex, so that nobody is handed half a folder; the work is done without.
  */
 static void take_away(struct cache *c, const struct candidate *k)
@@ -158,9 +149,9 @@ static void take_away(struct cache *c, const struct candidate *k)
 	pthread_mutex_unlock(&c->mutex);
 	if (gone) {
 		log_info("cache_removed", "folder=%s name=%s", log_q(k->folder), log_q(k->name));
-		remove_logged(trash);
+		cache_remove(trash);
 		if (k->is_unit)
-			remove_logged(notes);
+			cache_remove(notes);
 	}
 	free(mark);
 	free(notes);

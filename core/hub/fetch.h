@@ -36,7 +36,8 @@ struct fetch_config {
 	void (*sleep_ms)(int ms); /* between tries; NULL: really. A test counts instead. */
 };
 
-/* Copies the config. ERR_INVALID for an endpoint or a list that is none; ERR_IO. */
+/* Copies the config, but for policy.private_networks, which has to outlive *out. ERR_INVALID for an
+ * endpoint or a list that is none; ERR_IO. */
 enum err fetch_open(const struct fetch_config *c, struct fetch **out, struct errinfo *ei) MUST_USE;
 void fetch_close(struct fetch *f);
 

@@ -140,8 +140,10 @@ static enum err fetch_content(struct hub_file *h, struct repo_file *file, char *
 	if (e == OK)
 		e = cache_place_file(c->f->cache, c->folder, h->commit, h->path, part, ei);
 	free(part);
-	if (e == OK)
+	if (e == OK) {
 		cache_use(c->f->cache, c->folder, h->commit);
+		log_info("file_fetched", "name=%s sha256=%s", log_q(c->source), sha256);
+	}
 	return e == ERR_NOT_FOUND ? ERR_IO : e;
 }
 

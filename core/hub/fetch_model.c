@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #define MAX_SMALL_BYTES (16 << 20)
+#define MAX_JSON_BYTES	(4 << 20) /* of those that are read here */
 
 /* One model that is being fetched. */
 struct model_fetch {
@@ -151,9 +152,10 @@ static enum err read_object(const struct model_fetch *m, const char *name, json_
 	char *path = mem_printf("%s/%s", m->staging, name);
 	struct buf text = { 0 };
 	struct errinfo why;
-	enum err e = files_read(path, MAX_SMALL_BYTES, &text, ei);
+	enum err e = files_read(path, MAX_JSON_BYTES, &text, ei);
 
-	if (e == OK && json_parse(text.data ? text.data : "", text.len, out, &why) != OK)
+	if (e == OK && json_parse_bounded(text.data ? text.data : "", text.len, REPO_MAX_VALUES,
+					  out, &why) != OK)
 		e = err_set(ei, ERR_INVALID, "%s of %s: %.300s", name, m->call.repo.id, why.msg);
 	if (e == OK && !json_is_object(*out)) {
 		json_decref(*out);
@@ -246,7 +248,7 @@ static enum err fetch_shards(struct model_fetch *m, json_t *weight_map, struct e
 static enum err fetch_sharded(struct model_fetch *m, struct errinfo *ei)
 {
 	json_t *index = NULL;
-	enum err e = fetch_one(m, repo_find(&m->files, REPO_INDEX), MAX_SMALL_BYTES, ei);
+	enum err e = fetch_one(m, repo_find(&m->files, REPO_INDEX), MAX_JSON_BYTES, ei);
 
 	if (e == OK)
 		e = read_object(m, REPO_INDEX, &index, ei);
@@ -279,9 +281,10 @@ static enum err fetch_small(struct model_fetch *m, struct errinfo *ei)
 
 	for (const char *const *name = repo_small_files; *name && e == OK; name++) {
 		struct repo_file *file = repo_find(&m->files, *name);
+		bool judged = name == repo_small_files;
 		if (file)
-			e = fetch_one(m, file, MAX_SMALL_BYTES, ei);
-		if (e == OK && name == repo_small_files)
+			e = fetch_one(m, file, judged ? MAX_JSON_BYTES : MAX_SMALL_BYTES, ei);
+		if (e == OK && judged)
 			e = judge_config(m, ei);
 	}
 	return e;
@@ -327,6 +330,8 @@ static enum err fetch_snapshot(struct model_fetch *m, struct errinfo *ei)
 		e = fetch_all(m, ei);
 		if (e == OK)
 			e = publish(m, ei);
+		else if (e == ERR_UNSUPPORTED || e == ERR_INVALID)
+			cache_remove(m->staging);
 	}
 	if (e == OK && !names_is_commit(c->repo.revision))
 		e = cache_write_ref(c->f->cache, c->folder, c->repo.revision, m->files.commit, ei);

@@ -122,8 +122,7 @@ static void remove_others(const struct web_file *w, const char *sha256, const ch
 		    (before && strcmp(name, before) == 0))
 			continue;
 		char *path = content_path(w, name);
-		if (files_remove(path, NULL) != OK)
-			log_warn("cache_left", "name=%s", log_q(name));
+		cache_remove(path);
 		free(path);
 	}
 	if (d)
@@ -184,6 +183,8 @@ static enum err fetch_content(struct web_file *w, const struct remote_source *so
 		return e;
 	e = place(w, &file, part, sha256, ei);
 	free(part);
+	if (e == OK)
+		log_info("file_fetched", "name=%s sha256=%s", log_q(label), sha256);
 	return e;
 }
 

@@ -103,8 +103,8 @@ enum err repo_read(const char *text, size_t len, struct repo *out, struct errinf
 	enum err e = OK;
 
 	*out = (struct repo){ 0 };
-	if (json_parse(text, len, &answer, &why) != OK)
-		return err_set(ei, ERR_NETWORK, "the Hub's answer is not JSON: %.300s", why.msg);
+	if (json_parse_bounded(text, len, REPO_MAX_VALUES, &answer, &why) != OK)
+		return err_set(ei, ERR_NETWORK, "the Hub's answer cannot be read: %.300s", why.msg);
 	const char *commit = string_of(answer, "sha");
 	const json_t *siblings = json_object_get(answer, "siblings");
 	if (!commit || !names_is_commit(commit) || !json_is_array(siblings)) {

@@ -16,7 +16,8 @@
 #include "hub/http.h"
 #include "hub/names.h"
 
-#define REPO_MAX_ANSWER (32 << 20)
+#define REPO_MAX_ANSWER (8 << 20)
+#define REPO_MAX_VALUES 200000 /* in one JSON text: some 20,000 files */
 #define REPO_MAX_SHARDS 1024
 
 /* What is known of one file; "" and -1: not known. */

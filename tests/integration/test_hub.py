@@ -45,6 +45,10 @@ class Fetcher:
     def file(self, name, **more):
         return self.ask(file=name, **more)
 
+    def peak_kib(self):
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0])
+
     def kill(self):
         self.process.kill()
         self.process.communicate()
@@ -178,6 +182,24 @@ class Models(Hub):
                 self.hub.add_model("acme/" + name, files)
                 self.assertErr(self.fetcher.model("acme/" + name), code, *words)
         self.assertEqual(self.hub.count("safetensors|/lfs/"), 0)
+
+    def test_bombs_leave_the_process_small(self):
+        answers = [b"[" * (8 << 20), b'{"siblings": [' + b"{}," * 2_700_000 + b"1]}", b" " * ((8 << 20) + 1),
+                   b'{"siblings": [' + b'{"rfilename": "vocab.txt"},' * 300_000 + b"1]}"]
+        self.hub.add_model("acme/bomb", MODEL)
+        for answer in answers:
+            self.hub.on("api/models", status=200, body=answer)
+            self.assertIn(self.fetcher.model("acme/bomb")["err"], ("ERR_NETWORK", "ERR_TOO_LARGE"))
+        many = b'{"a": [' + b"{}," * 1_300_000 + b"1]}"
+        index = many.replace(b"a", b"weight_map")
+        for i, files in enumerate([{"config.json": many}, {"config.json": b"[" * (4 << 20)}, {"config.json": b" " * (5 << 20)},
+                                   {"model.safetensors.index.json": index}]):
+            base = {k: v for k, v in MODEL.items() if k != "model.safetensors" or i < 3}
+            self.hub.add_model(f"acme/bomb{i}", base | files)
+            self.assertIn(self.fetcher.model(f"acme/bomb{i}")["err"], ("ERR_INVALID", "ERR_TOO_LARGE"))
+        self.hub.on("api/models", status=200, body=b"\x1f\x8b" * 1000, headers={"Content-Encoding": "gzip"})
+        self.assertErr(self.fetcher.model("acme/bomb"), "ERR_UNSUPPORTED")
+        self.assertLess(self.fetcher.peak_kib(), 64 << 10)
 
     def test_what_the_hub_refuses_says_what_to_do(self):
         self.hub.add_model("acme/gated", MODEL).gated = True
