@@ -5,7 +5,7 @@ Routes: server/routes.c against openapi.yaml (path, method, operationId, query p
 Options: `bertd --print-config=default` against config/bertd.conf, and `--print-config=man` against the list in
 config/bertd.8, byte for byte. Commands: server/command.c against config/bertd.8.
 Training arguments: core/train/args.c against openapi.yaml (names).
-The data report: core/data/report.c against openapi.yaml (names of its members).
+The data report: core/data/report.c and core/jobs/token_cache.c against openapi.yaml (names of its members).
 Make targets: those README.md and CONTRIBUTING.md name must be there.
 """
 
@@ -80,6 +80,7 @@ if not arguments or not documented:
 compare(("core/train/args.c", "openapi.yaml"), dict.fromkeys(arguments), dict.fromkeys(documented))
 
 members = re.findall(r'json_object_set_new\(o, "(\w+)"', (ROOT / "core/data/report.c").read_text())
+members += re.findall(r'json_object_set_new\(out->report, "(\w+)"', (ROOT / "core/jobs/token_cache.c").read_text())
 start = lines.index("    DataReport:")
 documented = re.findall(r"^        (\w+):", "\n".join(yaml_block(lines, start + lines[start:].index("      properties:"), 6)), re.M)
 if not members or not documented:

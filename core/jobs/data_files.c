@@ -132,6 +132,22 @@ bool data_files_changed(const struct data_files *f)
 	return false;
 }
 
+json_t *data_files_json(const struct data_files *f)
+{
+	json_t *o = json_object();
+
+	for (int s = 0; s < N_SPLITS; s++) {
+		const struct data_file *file = &f->splits[s];
+
+		if (file->name)
+			json_object_set_new(o, split_names[s],
+					    json_pack("{s:s, s:s, s:I}", "file", file->name,
+						      "sha256", file->sha256, "bytes",
+						      (json_int_t)file->as_hashed.st_size));
+	}
+	return o;
+}
+
 enum err data_files_hand_out(void *files, const char *name, int *fd, struct errinfo *ei)
 {
 	struct data_files *f = files;

@@ -37,6 +37,10 @@ bool data_files_all_open(const struct data_files *f);
 /* Whether size or time of a file are not what they were when it was hashed. */
 bool data_files_changed(const struct data_files *f);
 
+/* What the report says of them, a new object: {"train": {"file", "sha256", "bytes"}, …}, of the
+ * splits that are given. All must be open. */
+json_t *data_files_json(const struct data_files *f);
+
 /* A dataset_opener (ctx: struct data_files) that hands out the descriptors above, or what is noted
  * of them. */
 enum err data_files_hand_out(void *files, const char *name, int *fd, struct errinfo *ei) MUST_USE;

@@ -280,6 +280,9 @@ enum err token_cache_get(const struct places *p, const struct token_request *r, 
 		e = find_or_make(p, r, &files, out, faults, ei);
 	else
 		e = make(p, r, &files, NULL, NULL, out, faults, ei);
+	/* Not of the cached file: the same content may have another name here. */
+	if (e == OK)
+		json_object_set_new(out->report, "files", data_files_json(&files));
 	data_files_close(&files);
 	return e;
 }

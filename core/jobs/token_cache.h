@@ -43,7 +43,8 @@ struct token_request {
 	int model_max_length; /* positions of the model, for the report */
 };
 
-/* Gives the encoded rows of a request: from the cache when they are there, reading no more of the
+/* Gives the encoded rows of a request, and in the report the "files" they are from
+ * (data_files_json): from the cache when they are there, reading no more of the
  * data than its hash takes; else reads and encodes them, and keeps the file. Threads that ask for
  * the same at once wait for the first of them. What is wrong with the data goes to faults
  * (ERR_INVALID, as dataset_open and dataset_read say); ERR_IO, ERR_DISK_FULL for the rest. A file
