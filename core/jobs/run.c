@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "jobs/columns.h"
 #include "jobs/event.h"
 #include "jobs/publish.h"
 #include "jobs/rows.h"
@@ -283,11 +284,26 @@ static enum err drop_resume(const struct run *r, const struct errinfo *why, stru
 
 /* --- train --- */
 
+/* A finished model's head knows its labels in their order; with others it is of no use. Of a base
+ * model it is kept where it fits, as from_pretrained(num_labels=…) does. */
+static bool wants_new_head(const struct run *r)
+{
+	const struct tokens *t = &r->prepared.tokens;
+	json_t *had = r->prepared.base.labels ? column_json(r->prepared.base.labels) : NULL;
+	bool same = !had || json_array_size(had) == (size_t)t->n_labels;
+
+	for (int i = 0; had && same && i < t->n_labels; i++)
+		same = strcmp(json_string_value(json_array_get(had, (size_t)i)), t->labels[i]) == 0;
+	json_decref(had);
+	return !same;
+}
+
 static enum err open_model(struct run *r, struct errinfo *ei)
 {
 	const struct tokens *t = &r->prepared.tokens;
 	struct bert_open_args args = { .dir = r->resume ? r->resume : r->prepared.base.dir,
 				       .num_labels = t->n_labels,
+				       .new_head = !r->resume && wants_new_head(r),
 				       .labels = (const char *const *)t->labels,
 				       .device = r->env->device,
 				       .bf16 = r->spec.args.bf16,

@@ -125,7 +125,8 @@ static std::unique_ptr<struct bert> open(const struct bert_open_args &args)
 	if (!b->train)
 		b->stream = high_priority_stream(b->device);
 	model_scope scope(*b);
-	load(*b, weights_ptr(args.dir).get(), { true, args.num_labels > 0, args.seed });
+	load(*b, weights_ptr(args.dir).get(),
+	     { true, args.num_labels > 0, args.new_head, args.seed });
 	return b;
 }
 
@@ -222,7 +223,7 @@ enum err bert_restore(struct bert *b, const char *dir, struct errinfo *ei)
 {
 	return guard(ei, [&] {
 		model_scope scope(*b);
-		load(*b, weights_ptr(dir).get(), { false, false, 0 });
+		load(*b, weights_ptr(dir).get(), { false, false, false, 0 });
 	});
 }
 

@@ -41,6 +41,7 @@ struct bert_batch {
 struct bert_open_args {
 	const char *dir;	   /* a Hugging Face directory: config.json and model.safetensors */
 	int num_labels;		   /* of the head that is wanted; 0: as the checkpoint says */
+	bool new_head;		   /* the checkpoint's classifier is not taken, whatever its size */
 	const char *const *labels; /* (num_labels) names for id2label; NULL: as the checkpoint says,
 				      or LABEL_0 … */
 	const char *device;	   /* "cpu", "cuda", "cuda:1" */
@@ -53,9 +54,9 @@ struct bert_open_args {
 };
 
 /* Opens a model. Missing head (or pooler) weights are newly initialised from the seed; a head of
- * another size than num_labels too. ERR_NOT_FOUND, ERR_INVALID (damaged or contradictory files,
- * each named), ERR_UNSUPPORTED (another architecture; pickled weights, by name with a hint),
- * ERR_DEVICE, ERR_DEVICE_MEMORY. */
+ * another size than num_labels too, and any head where new_head is set. ERR_NOT_FOUND, ERR_INVALID
+ * (damaged or contradictory files, each named), ERR_UNSUPPORTED (another architecture; pickled
+ * weights, by name with a hint), ERR_DEVICE, ERR_DEVICE_MEMORY. */
 enum err bert_open(const struct bert_open_args *args, struct bert **out,
 		   struct errinfo *ei) MUST_USE;
 void bert_close(struct bert *b);

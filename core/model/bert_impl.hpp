@@ -135,8 +135,9 @@ bool has_bf16(at::Device device);
 void build(struct bert &b);
 /* What to do about a pooler and a classifier that the checkpoint lacks or has in another size. */
 struct load_policy {
-	bool initialise; /* missing: initialise from the seed and list; else an error */
-	bool new_head;	 /* a classifier of another size counts as missing; else an error */
+	bool initialise;  /* missing: initialise from the seed and list; else an error */
+	bool resize_head; /* a classifier of another size counts as missing; else an error */
+	bool new_head;	  /* the classifier counts as missing in any case */
 	uint64_t seed;
 };
 /* Fills every leaf. */

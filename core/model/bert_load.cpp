@@ -144,6 +144,10 @@ static source find_source(const piece &p, const struct weights *w, const load_po
 {
 	source s = {};
 
+	bool of_head = p.name.rfind("classifier.", 0) == 0;
+
+	if (policy.new_head && of_head)
+		return s;
 	s.tensor = weights_find(w, p.name.c_str(), &s.st);
 	if (!s.tensor && !(p.optional && policy.initialise))
 		fail(ERR_INVALID, "the checkpoint has no %s", p.name.c_str());
@@ -152,7 +156,7 @@ static source find_source(const piece &p, const struct weights *w, const load_po
 	if (std::equal(p.shape.begin(), p.shape.end(), s.tensor->shape,
 		       s.tensor->shape + s.tensor->n_dims))
 		return s;
-	if (policy.new_head && p.name.rfind("classifier.", 0) == 0)
+	if (policy.resize_head && of_head)
 		return {};
 	fail(ERR_INVALID, "%s has the shape %s in the checkpoint, config.json wants %s",
 	     p.name.c_str(),

@@ -114,7 +114,7 @@ static enum err fill(struct bert *b, const struct bert_open_args *args, struct e
 	b->exp_avg_sq = mem_zalloc((size_t)b->n, sizeof(float));
 
 	struct errinfo ignored;
-	if (bert_restore(b, args->dir, &ignored) != OK)
+	if (args->new_head || bert_restore(b, args->dir, &ignored) != OK)
 		initialise(b, args->seed);
 	return OK;
 }

@@ -394,6 +394,33 @@ static void a_new_head_is_the_one_that_transformers_makes(void **state)
 	free(path);
 }
 
+/* A head that fits is left out where a new one is asked for, and is then the same as where the
+ * checkpoint has none. */
+static void a_head_that_fits_can_be_made_anew(void **state)
+{
+	struct bert *fresh = open_with(MINILM, true, -1, N_LABELS), *again;
+	struct errinfo ei;
+
+	(void)state;
+	must(bert_save(fresh, tmp, &ei), &ei);
+	struct bert_open_args args = { .dir = tmp,
+				       .num_labels = N_LABELS,
+				       .device = "cpu",
+				       .train = true,
+				       .seed = 7,
+				       .dropout = -1 };
+	must(bert_open(&args, &again, &ei), &ei);
+	assert_int_equal(bert_n_initialised(again), 0);
+	bert_close(again);
+	args.new_head = true;
+	must(bert_open(&args, &again, &ei), &ei);
+	assert_int_equal(bert_n_initialised(again), 2);
+	assert_string_equal(bert_initialised(again, 0), "classifier.bias");
+	assert_string_equal(bert_initialised(again, 1), "classifier.weight");
+	bert_close(again);
+	bert_close(fresh);
+}
+
 static void batches_out_of_bounds_are_refused(void **state)
 {
 	static const struct {
@@ -533,6 +560,7 @@ int main(void)
 		TEST(a_checkpoint_without_a_head_opens_and_says_so),
 		TEST(a_head_that_contradicts_its_config_is_refused_without_labels),
 		TEST(a_new_head_is_the_one_that_transformers_makes),
+		TEST(a_head_that_fits_can_be_made_anew),
 		TEST(threads_are_set_for_the_calling_thread_only),
 		TEST(batches_out_of_bounds_are_refused),
 		TEST(optimizer_state_that_does_not_fit_is_refused),

@@ -328,23 +328,42 @@ static void a_database_that_fails_is_waited_for(void **state)
 	assert_true(worker_alive(f.w));
 }
 
+/* Trains a model, then one on top of it with more members of dataset; the history of the second. */
+static const char *history_on_top(const char *data)
+{
+	char model[ID_SIZE];
+
+	queue("\"max_steps\": 1");
+	struct job first = run_to_end();
+	strcpy(model, first.model_id);
+	job_clear(&first);
+	queue_on(model, data, "\"max_steps\": 1");
+	struct job j = run_to_end();
+	assert_int_equal(j.state, JOB_SUCCEEDED);
+	job_clear(&j);
+	return history();
+}
+
 static void a_finished_model_is_trained_further_without_new_weights(void **state)
 {
 	(void)state;
-	queue("\"max_steps\": 1");
-	struct job first = run_to_end();
-	char *dir = mem_printf("%s/models/%s", f.data, first.model_id);
-	char *base = mem_printf("%s/again", f.models);
-	assert_int_equal(rename(dir, base), 0);
-	free(dir);
-	free(base);
-	job_clear(&first);
-	char *tiny = mem_printf("%s/tiny", f.models), *again = mem_printf("%s/again", f.models);
-	assert_int_equal(files_remove(tiny, &f.ei), OK);
-	assert_int_equal(rename(again, tiny), 0);
+	assert_null(strstr(history_on_top(""), "(new)"));
+}
+
+static void a_finished_model_gets_a_new_head_for_other_labels(void **state)
+{
+	(void)state;
+	assert_non_null(strstr(history_on_top("\"labels\": [\"good\", \"bad\"]"), "(new)"));
+}
+
+static void the_head_of_a_base_model_is_kept_whatever_its_labels_are_called(void **state)
+{
+	char *tiny = mem_printf("%s/tiny", f.models);
+
+	(void)state;
+	model_folder_weights(tiny);
 	free(tiny);
-	free(again);
-	queue("\"max_steps\": 1");
+	queue_on("tiny", "\"labels\": [\"good\", \"bad\"]", "\"max_steps\": 1");
 	struct job j = run_to_end();
 	assert_int_equal(j.state, JOB_SUCCEEDED);
 	assert_null(strstr(history(), "(new)"));
@@ -370,6 +389,8 @@ int main(void)
 		TEST(a_cancel_behind_the_last_step_leaves_no_model),
 		TEST(a_database_that_fails_is_waited_for),
 		TEST(a_finished_model_is_trained_further_without_new_weights),
+		TEST(a_finished_model_gets_a_new_head_for_other_labels),
+		TEST(the_head_of_a_base_model_is_kept_whatever_its_labels_are_called),
 	};
 	log_set_level(LOG_ERROR + 1); /* the failures are wanted here */
 	fault_vfs_install();

@@ -118,8 +118,9 @@ static inline void write_rows(const char *name)
 	model_folder_file(f.root, name, text);
 }
 
-/* Queues a job of 16 rows in batches of 4 (4 steps an epoch); more are members of args. */
-static inline void queue(const char *more)
+/* Queues a job of 16 rows in batches of 4 (4 steps an epoch) on a model; data are more members of
+ * dataset, more those of args. */
+static inline void queue_on(const char *model, const char *data, const char *more)
 {
 	struct faults faults = { 0 };
 	struct job_spec spec;
@@ -127,10 +128,10 @@ static inline void queue(const char *more)
 	struct job j;
 	bool repeated;
 	char *body = mem_printf(
-		"{\"model\": \"tiny\", \"max_length\": 8, \"dataset\": {\"train\": \"train.csv\", "
-		"\"validation\": \"validation.csv\", \"test\": \"test.csv\"}, \"args\": "
+		"{\"model\": \"%s\", \"max_length\": 8, \"dataset\": {\"train\": \"train.csv\", "
+		"\"validation\": \"validation.csv\", \"test\": \"test.csv\"%s%s}, \"args\": "
 		"{\"per_device_train_batch_size\": 4, \"logging_steps\": 2%s%s}}",
-		*more ? ", " : "", more);
+		model, *data ? ", " : "", data, *more ? ", " : "", more);
 	json_t *v = json_loads(body, 0, NULL);
 
 	write_rows("train.csv");
@@ -150,6 +151,11 @@ static inline void queue(const char *more)
 	json_decref(resolved);
 	json_decref(v);
 	free(body);
+}
+
+static inline void queue(const char *more)
+{
+	queue_on("tiny", "", more);
 }
 
 static inline struct job job(void)
