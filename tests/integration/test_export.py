@@ -9,7 +9,7 @@ import subprocess
 import tarfile
 import unittest
 
-from daemon import BINARY, Daemon, DaemonTest, csv_of, toy_rows
+from daemon import BINARY, Daemon, csv_of, toy_rows
 
 FILES = ["README.md", "config.json", "model.safetensors", "special_tokens_map.json", "tokenizer.json",
          "tokenizer_config.json", "vocab.txt"]
@@ -34,24 +34,30 @@ def tar_of(files, change=None):
     return out.getvalue()
 
 
-class Trained(DaemonTest):
-    """A daemon with a finished job named "toy"."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        train, test = cls.daemon.upload(csv_of(toy_rows(64))), cls.daemon.upload(csv_of(toy_rows(20, seed=1)))
-        cls.train_id = train
-        cls.job = cls.daemon.submit(name="toy", dataset={"train": train, "validation": test, "test": test},
-                                    args={"num_train_epochs": 2, "learning_rate": 1e-3})
-        cls.done = cls.daemon.wait(cls.job)
-        assert cls.done["status"] == "succeeded", cls.done
-        cls.model = cls.done["model_id"]
+class Trained(unittest.TestCase):
+    """All tests here share one daemon with a finished job named "toy"."""
 
     def export(self, name, status=200, **headers):
         answer = self.daemon.get(f"/models/{name}/export", **headers)
         self.assertEqual(answer.status, status, answer)
         return answer
+
+
+def setUpModule():
+    t = Trained
+    t.daemon = Daemon().start()
+    t.train_id, t.test_csv = t.daemon.upload(csv_of(toy_rows(64))), csv_of(toy_rows(21, seed=1))
+    (t.daemon.folder / "root" / "test.csv").write_bytes(t.test_csv)
+    t.dataset = {"train": t.train_id, "validation": "test.csv", "test": "test.csv"}
+    t.job = t.daemon.submit(name="toy", dataset=t.dataset,
+                            args={"num_train_epochs": 10, "learning_rate": 3e-3, "save_total_limit": 2})
+    t.done = t.daemon.wait(t.job)
+    assert t.done["status"] == "succeeded", t.done
+    t.model = t.done["model_id"]
+
+
+def tearDownModule():
+    Trained.daemon.close()
 
 
 class Export(Trained):
@@ -67,7 +73,8 @@ class Export(Trained):
                          self.daemon.get(f"/models/{self.model}").json["sha256"])
         self.assertEqual(json.loads(files["toy/config.json"])["id2label"], {"0": "negative", "1": "positive"})
         card = files["toy/README.md"].decode()
-        for part in ("base_model: \"tiny\"", self.train_id.removeprefix("ds_"), self.job, "| learning_rate | 0.001 |",
+        for part in ("base_model: \"tiny\"", self.train_id.removeprefix("ds_"),
+                     hashlib.sha256(self.test_csv).hexdigest(), self.job, "| learning_rate | 0.003 |",
                      "| seed | 42 |", "| train | 64 |", "libtorch 2.", "bertd 0."):
             self.assertIn(part, card)
         test = self.done["metrics"]["test"]
@@ -219,6 +226,43 @@ class Import(Trained):
         self.assertEqual(self.daemon.post("/models", {"model": self.job}).json["id"], self.model)
         self.assertEqual(self.daemon.post("/models", {"model": "nothing"}).status, 404)
         self.assertEqual(self.daemon.post("/models", {"modle": "tiny"}).status, 422)
+
+
+class Continue(Trained):
+    """A job whose model is a finished one."""
+
+    def run_on(self, model, **dataset):
+        """The records and the first evaluation's loss of one epoch at a small step."""
+        job = self.daemon.submit(model=model, dataset={**self.dataset, **dataset},
+                                 args={"num_train_epochs": 1, "learning_rate": 1e-5})
+        records = list(self.daemon.records(job))
+        self.assertEqual(records[-1]["status"], "succeeded", records[-1])
+        return records, next(r["eval_loss"] for r in records if r["type"] == "eval")
+
+    def new_weights(self, records):
+        return [n for r in records for n in r.get("newly_initialised", [])]
+
+    def test_it_starts_from_the_weights_and_the_head_of_the_finished_one(self):
+        fresh, fresh_loss = self.run_on("tiny")
+        self.assertEqual(self.new_weights(fresh), ["classifier.bias", "classifier.weight"])
+        for name in ("toy", self.job, self.model):
+            records, loss = self.run_on(name)
+            self.assertEqual(self.new_weights(records), [])
+            self.assertLess(loss, fresh_loss - 0.1)
+            self.assertLess(abs(loss - self.done["metrics"]["eval_loss"]), 0.05)
+
+    def test_other_labels_get_a_new_head(self):
+        records, _ = self.run_on("toy", labels=["positive", "negative"])
+        self.assertEqual(self.new_weights(records), ["classifier.bias", "classifier.weight"])
+
+    def test_an_imported_model_is_continued_too(self):
+        with Daemon() as other:
+            tar = self.export("toy").body
+            self.assertEqual(other.ask("POST", "/models?name=base", tar, {"Content-Type": "application/x-tar"}).status, 201)
+            (other.folder / "root" / "test.csv").write_bytes(self.test_csv)
+            job = other.submit(model="base", name="further", dataset={"train": "test.csv"}, args={"max_steps": 1})
+            self.assertEqual(self.new_weights(other.records(job)), [])
+            self.assertEqual(other.get("/models/further").json["base_model"], "base")
 
 
 if __name__ == "__main__":
