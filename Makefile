@@ -144,7 +144,7 @@ check-integration: build ## stories against the real daemon
 
 check-parity: build ## in full against transformers, in a venv below .deps (long)
 	@scripts/deps.sh parity
-	@$(MAKE) --no-print-directory -j2 $(BENCH)
+	@$(MAKE) --no-print-directory -j2 $(BENCH) $(DRIVERS)
 	@for t in $(sort $(wildcard tests/golden/*_parity.py)); do echo "== $$t"; BUILD=$(BUILD) .deps/venv/bin/python $$t || exit 1; done
 
 check-layers: ## includes go one way

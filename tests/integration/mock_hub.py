@@ -8,6 +8,7 @@
 What it does as the Hub does: the API (/api/models/…, /api/datasets/… with ?blobs=true), files at /ID/resolve/REVISION/PATH,
 those in large file storage by a redirect with X-Linked-Etag and X-Linked-Size, the others at once with git's hash as ETag;
 Range and If-Range; X-Error-Code; 401 for what is not there without a token. Names of one word redirect where alias() says.
+Good enough for huggingface_hub's own client: tests/golden/hub_parity.py compares the two.
 
 A repository: add_model and add_dataset return it. `.commit`; `.update(files)` makes another commit of main; `.tag(name)`;
 `.private`, `.gated`, `.accepted` (gated, but open to hub.token); `.siblings` (names the API lists besides);
@@ -91,6 +92,7 @@ class Repo:
         self.hub.contents[self.key(path, self.commits[self.commit][path])] = data
 
     def describe(self, revision, blobs):
+        """As /api/…/revision/REVISION."""
         commit, files = self.files(revision)
         siblings = [{"rfilename": name} for name in self.siblings]
         for path, data in files.items():
@@ -104,12 +106,24 @@ class Repo:
         return {"id": self.name, "sha": commit, "private": self.private, "gated": "manual" if self.gated else False,
                 "siblings": siblings}
 
+    def tree(self, revision):
+        """As /api/…/tree/REVISION?recursive=true, which huggingface_hub asks for."""
+        entries = []
+        for path, data in self.files(revision)[1].items():
+            entries.append({"type": "file", "path": path, "size": len(data), "oid": git_hash(data)})
+            if self.is_lfs(path):
+                entries[-1]["lfs"] = {"oid": hashlib.sha256(data).hexdigest(), "size": len(data), "pointerSize": 134}
+        return entries
+
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_):
         pass
+
+    def do_HEAD(self):
+        self.do_GET()
 
     def do_GET(self):
         hub = self.server.hub
@@ -132,6 +146,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
+        if self.command == "HEAD":
+            return
         cut = self.rule.get("cut")
         if cut is not None:
             body = body[:cut(len(body)) if callable(cut) else cut]
@@ -177,7 +193,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         hub, url = self.server.hub, urllib.parse.urlsplit(self.path)
         if self.record.token and self.record.token != TOKEN:
             return self.error(401)
-        api = re.fullmatch(r"/api/(models|datasets)/(.+?)/revision/([^/]+)", url.path)
+        api = re.fullmatch(r"/api/(models|datasets)/(.+?)/(?:revision|tree)/([^/]+)", url.path)
         file = re.fullmatch(r"/(datasets/)?(.+?)/resolve/([^/]+)/(.+)", url.path)
         if not api and not file:
             return self.error(404)
@@ -191,8 +207,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if repo.files(revision)[1] is None:
             return self.error(404, "RevisionNotFound")
         if api:
-            body = json.dumps(repo.describe(revision, hub.blobs_in_api and url.query == "blobs=true")).encode()
-            return self.answer(200, body, {"Content-Type": "application/json"})
+            blobs = hub.blobs_in_api and "blobs=" in url.query
+            body = repo.tree(revision) if "/tree/" in url.path else repo.describe(revision, blobs)
+            return self.answer(200, json.dumps(body).encode(), {"Content-Type": "application/json"})
         if repo.gated and not (self.record.token and repo.accepted):
             return self.error(403 if self.record.token else 401, "GatedRepo")
         self.file(repo, revision, urllib.parse.unquote(file[4]))
