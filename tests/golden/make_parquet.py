@@ -1,12 +1,14 @@
-"""Writes the small Parquet files of tests/data/parquet, whose values stand in tests/unit/test_parquet.c.
+"""Writes the small Parquet files of tests/data/parquet, whose values stand in tests/unit/test_parquet.c, and
+parquet.json: what pandas reads from the files of ../shared/data/parquet, for test_parquet.c beside this.
 
     python tests/golden/make_parquet.py        needs pyarrow 26.0.1 and pandas 3.1.1
 
-All texts are our own. Each file shows one thing; the names say which.
+All texts of the small files are our own. Each file shows one thing; the names say which.
 """
 
 import datetime
 import decimal
+import hashlib
 import json
 import pathlib
 
@@ -15,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 FOLDER = pathlib.Path("tests/data/parquet")
+SHARED = pathlib.Path("../shared/data/parquet")
 TEXTS = ["A warm and funny film.", "", None, "Dull; I left early.", "Größe, 映画, \U0001f3ac", "with\0NUL",
          "A warm and funny film.", "line\nbreak", "\"quoted\", and a comma", "The end."]
 LABELS = [1, 0, 0, 0, 1, None, 1, 1, 0, 1]
@@ -95,6 +98,19 @@ def write_odd():
     write("latin1.parquet", pa.table({"text": latin, "label": pa.array([0, 1, 0, 1])}))
 
 
+def sums():
+    """The number of rows and the sha256 of all rows as text, NUL, label, LF."""
+    files = {}
+    for path in sorted(SHARED.glob("*.parquet")):
+        frame = pandas.read_parquet(path)
+        label = "intent" if "intent" in frame else "label"
+        digest = hashlib.sha256()
+        for text, value in zip(frame["text"], frame[label]):
+            digest.update(f"{text}\0{value}\n".encode())
+        files[path.name] = {"label": label, "rows": len(frame), "sha256": digest.hexdigest()}
+    return {"versions": {"pandas": pandas.__version__, "pyarrow": pa.__version__}, "files": files}
+
+
 def main():
     FOLDER.mkdir(parents=True, exist_ok=True)
     write_forms()
@@ -103,6 +119,8 @@ def main():
     for path in sorted(FOLDER.iterdir()):
         print(f"{path.stat().st_size:6} {path.name}")
         assert path.stat().st_size < 5000
+    if SHARED.is_dir():
+        pathlib.Path("tests/golden/parquet.json").write_text(json.dumps(sums(), indent=1) + "\n")
 
 
 if __name__ == "__main__":
