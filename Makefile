@@ -56,7 +56,7 @@ DRIVERS := $(patsubst tests/integration/%.c,$(BUILD)/tests/integration/%,$(sort 
 EMBED  := $(sort $(wildcard migrations/*.sql)) openapi.yaml
 
 .PHONY: help deps build run demo check check-unit check-integration check-golden check-parity check-layers check-docs docs \
-	check-docker asan tsan fuzz lint format bench bench-train bench-tokenizer bench-rows install clean
+	check-docker asan tsan fuzz lint format bench bench-parquet bench-train bench-tokenizer bench-rows install clean
 .DEFAULT_GOAL := build
 
 help: ## this list
@@ -167,15 +167,22 @@ asan: ## unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
 tsan: ## unit tests under ThreadSanitizer
 	@$(MAKE) --no-print-directory BUILD=build/tsan SAN=thread check-unit
 
-# The C of the library without libtorch; the fake model is not needed by any parser.
-FUZZED := $(filter-out %.cpp,$(filter core/base/% core/text/% core/data/% core/hub/% core/model/%,$(CORE)))
+# The library without libtorch; the fake model is not needed by any parser. A folder of tests/data with a parser's name
+# has files to begin with.
+FUZZED := $(filter-out %.cpp,$(filter core/base/% core/text/% core/data/% core/model/% core/hub/%,$(CORE)))
+FUZZED_CPP := $(patsubst %,$(BUILD)/fuzz/%.o,$(filter core/data/%.cpp,$(CORE)))
+$(BUILD)/fuzz/%.cpp.o: %.cpp
+	@mkdir -p $(@D)
+	@$(FUZZ_CC) $(CPPFLAGS) $(CXXFLAGS) -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize=vptr,function -c -o $@ $<
+
 fuzz: deps ## a minute of libFuzzer on each parser (needs clang)
-	@mkdir -p $(BUILD)/fuzz
+	@$(MAKE) --no-print-directory -j2 $(FUZZED_CPP)
 	@for t in $(basename $(notdir $(wildcard tests/fuzz/*.c))); do \
 		$(FUZZ_CC) $(CPPFLAGS) -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined tests/fuzz/$$t.c $(FUZZED) \
-			-o $(BUILD)/fuzz/$$t $(LIBS) && \
+			$(FUZZED_CPP) -o $(BUILD)/fuzz/$$t $(ARROW_LINK) $(LIBS) && \
 		mkdir -p $(BUILD)/fuzz/$$t.corpus && $(BUILD)/fuzz/$$t -max_total_time=$(FUZZ_SECONDS) -verbosity=0 \
-			-artifact_prefix=$(BUILD)/fuzz/ $(BUILD)/fuzz/$$t.corpus || exit 1; \
+			-artifact_prefix=$(BUILD)/fuzz/ $(BUILD)/fuzz/$$t.corpus \
+			$$(ls -d tests/data/$${t#fuzz_} 2>/dev/null) || exit 1; \
 	done
 FUZZ_CC := $(firstword $(shell for c in clang clang-19 clang-16 clang-14; do command -v $$c; done))
 FUZZ_SECONDS := 60
@@ -189,7 +196,11 @@ lint: ## formatting, and the syntax of the scripts
 format: ## clang-format on every file
 	@clang-format -i $(FORMATTED)
 
-bench: bench-tokenizer bench-train ## every benchmark
+bench: bench-tokenizer bench-parquet bench-train ## every benchmark
+
+bench-parquet: deps ## memory and speed of reading one row group of 300 MB
+	@$(MAKE) --no-print-directory -j2 $(BUILD)/tests/bench/parquet
+	@$(BUILD)/tests/bench/parquet
 
 bench-train: build ## bertd and the Trainer side by side on the same rows
 	@scripts/deps.sh parity
