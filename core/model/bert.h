@@ -125,6 +125,17 @@ struct bert_device_info {
 enum err bert_device_info(const char *device, struct bert_device_info *out,
 			  struct errinfo *ei) MUST_USE;
 
+struct bert_speed {
+	double flops;		 /* floating-point operations a second, in a linear layer */
+	double bytes_per_second; /* read and written, of memory that is new */
+	double call_seconds;	 /* of one operation, whatever its size */
+};
+/* How fast the device is in the type that bf16 means, for an estimate of a job. Measured for a
+ * tenth of a second on the first call in the process, with the caller's threads and 64 MiB of
+ * memory (CUDA: 256 MiB), and remembered. Any thread. ERR_DEVICE, ERR_DEVICE_MEMORY. */
+enum err bert_device_speed(const char *device, bool bf16, struct bert_speed *out,
+			   struct errinfo *ei) MUST_USE;
+
 /* Threads of one operation on the CPU, for the calling thread's own later calls; once, before any
  * model is opened on that thread. n of 0 means all cores. A thread that never calls it takes the
  * number that was last set anywhere. */

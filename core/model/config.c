@@ -384,6 +384,17 @@ enum err bert_config_write(const struct bert_config *c, const char *dir, struct 
 	return e;
 }
 
+int64_t bert_config_n_parameters(const struct bert_config *c)
+{
+	int64_t h = c->hidden_size, norm = 2 * h, inner = c->intermediate_size;
+	int64_t tables = (c->vocab_size + c->max_position_embeddings + c->type_vocab_size) * h;
+	int64_t attention = 4 * (h * h + h) + norm;
+	int64_t feed_forward = h * inner + inner + inner * h + h + norm;
+
+	return tables + norm + c->num_hidden_layers * (attention + feed_forward) + h * h + h +
+	       c->num_labels * (h + 1);
+}
+
 void bert_config_clear(struct bert_config *c)
 {
 	for (int i = 0; i < c->num_labels; i++)

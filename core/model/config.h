@@ -41,6 +41,9 @@ enum err bert_config_write(const struct bert_config *c, const char *dir,
 void bert_config_set_labels(struct bert_config *c, int num_labels, const char *const *labels);
 /* The names as a new array. */
 json_t *bert_config_labels(const struct bert_config *c);
+/* Parameters of BertForSequenceClassification with this configuration, as bert_n_parameters of the
+ * open model. */
+int64_t bert_config_n_parameters(const struct bert_config *c);
 void bert_config_clear(struct bert_config *c);
 
 #endif

@@ -32,6 +32,14 @@ int64_t trainer_total_steps(const struct train_args *a, int64_t n_train)
 	return (int64_t)ceil(a->num_train_epochs * (double)trainer_epoch_steps(a, n_train));
 }
 
+double trainer_flos(const struct bert_config *c, int64_t n_parameters, int64_t rows, int max_length)
+{
+	int64_t tables =
+		(c->vocab_size + c->max_position_embeddings + c->type_vocab_size) * c->hidden_size;
+
+	return 6.0 * (double)(rows * max_length) * fmax(0, (double)(n_parameters - tables));
+}
+
 double loop_seconds(const struct loop *l)
 {
 	return l->s.seconds + clock_monotonic() - l->started;
@@ -89,18 +97,6 @@ static struct bert_step step_settings(const struct loop *l)
 				   .adam_beta2 = a->adam_beta2,
 				   .adam_epsilon = a->adam_epsilon,
 				   .max_grad_norm = a->max_grad_norm };
-}
-
-/* Six operations for each parameter outside the embedding tables and each token, padding included:
- * the estimate of transformers' floating_point_ops. */
-static double flos_of(const struct loop *l, int64_t rows)
-{
-	const struct bert_config *c = bert_get_config(l->run->model);
-	int64_t tables =
-		(c->vocab_size + c->max_position_embeddings + c->type_vocab_size) * c->hidden_size;
-	double parameters = (double)(bert_n_parameters(l->run->model) - tables);
-
-	return 6.0 * (double)(rows * l->run->max_length) * fmax(0, parameters);
 }
 
 /* The epoch as a number: whole epochs, and the share of this one's batches. */
@@ -161,7 +157,8 @@ static enum err train_step(struct loop *l, struct errinfo *ei)
 	if (!isfinite(l->grad_norm))
 		return diverged(l, "gradient norm", ei);
 	l->s.window_loss += loss;
-	l->s.total_flos += flos_of(l, rows);
+	l->s.total_flos += trainer_flos(bert_get_config(l->run->model),
+					bert_n_parameters(l->run->model), rows, l->run->max_length);
 	l->rows += rows;
 	l->s.global_step++;
 	l->s.epoch = epoch_now(l);

@@ -100,5 +100,10 @@ enum err trainer_last_checkpoint(const char *dir, int64_t *step, char **path,
 /* Optimizer steps of the whole run and of one epoch, as the Trainer counts them. Pure. */
 int64_t trainer_total_steps(const struct train_args *a, int64_t n_train);
 int64_t trainer_epoch_steps(const struct train_args *a, int64_t n_train);
+/* Six operations for each parameter outside the embedding tables and each token, padding to
+ * max_length included: the estimate of transformers' floating_point_ops, which total_flos adds up.
+ * n_parameters are those of the whole model. Pure. */
+double trainer_flos(const struct bert_config *c, int64_t n_parameters, int64_t rows,
+		    int max_length);
 
 #endif

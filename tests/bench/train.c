@@ -11,7 +11,7 @@
  *     --device NAME   (cpu)
  *     --order FILE    JSON, the rows of each epoch: [[375, 596, …], …]
  *
- * Prints each record as a line of JSON, and at the end what it took. */
+ * Prints an estimate, then each record as a line of JSON, and at the end what it took. */
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -26,6 +26,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "jobs/token_cache.h"
+#include "train/estimate.h"
 #include "train/trainer.h"
 
 struct job {
@@ -187,6 +188,31 @@ static void load_order(struct job *job)
 	buf_clear(&text);
 }
 
+/* --- what it is to take --- */
+
+static void print_estimate(const struct job *job, const struct bert *model)
+{
+	const struct train_args *a = &job->args;
+	struct estimate_input in = { .config = bert_get_config(model),
+				     .args = a,
+				     .max_length = job->max_length,
+				     .cuda = strncmp(job->open.device, "cuda", 4) == 0 };
+	struct errinfo ei = { "" };
+
+	for (int s = 0; s < N_SPLITS; s++)
+		in.splits[s] = estimate_split_of(job->tokens.facts[s], job->tokens.splits[s].n,
+						 s == SPLIT_TRAIN ? a->per_device_train_batch_size
+								  : a->per_device_eval_batch_size);
+	require(bert_device_speed(job->open.device, a->bf16, &in.speed, &ei), &ei);
+	json_t *record = estimate_job(&in);
+	json_object_set_new(record, "device",
+			    json_pack("{s:f, s:f, s:f}", "flops", in.speed.flops,
+				      "bytes_per_second", in.speed.bytes_per_second, "call_seconds",
+				      in.speed.call_seconds));
+	print_line("estimate", record);
+	json_decref(record);
+}
+
 /* --- running --- */
 
 static void run(struct job *job)
@@ -201,6 +227,7 @@ static void run(struct job *job)
 	job->open.bf16 = job->args.bf16;
 	job->open.seed = (uint64_t)job->args.seed;
 	require(bert_open(&job->open, &model, &ei), &ei);
+	print_estimate(job, model);
 	struct trainer_run run = { .model = model,
 				   .tokenizer = job->tokenizer,
 				   .splits = job->tokens.splits,

@@ -253,6 +253,16 @@ enum err bert_device_info(const char *device, struct bert_device_info *out, stru
 	return OK;
 }
 
+enum err bert_device_speed(const char *device, bool bf16, struct bert_speed *out,
+			   struct errinfo *ei)
+{
+	(void)bf16;
+	if (strcmp(device, "cpu") != 0)
+		return err_set(ei, ERR_DEVICE, "the fake model has no device %s", device);
+	*out = (struct bert_speed){ .flops = 1e11, .bytes_per_second = 1e10, .call_seconds = 1e-6 };
+	return OK;
+}
+
 void bert_set_threads(int n)
 {
 	(void)n;

@@ -264,6 +264,8 @@ static void missing_head_is_initialised_from_the_seed_and_listed(void **state)
 		assert_null(bert_initialised(b, 2));
 		assert_string_equal(bert_get_config(b)->labels[1], "yes");
 		assert_int_equal(bert_n_parameters(b), 22713216 + 2 * HIDDEN + 2);
+		assert_int_equal(bert_config_n_parameters(bert_get_config(b)),
+				 bert_n_parameters(b));
 		forward_all(b, &h.b, logits[i]);
 		bert_close(b);
 	}
@@ -542,6 +544,22 @@ static void devices_that_are_not_there_are_named(void **state)
 		assert_int_equal(bert_device_info(names[i], &info, &ei), ERR_DEVICE);
 }
 
+/* No processor computes as slowly or as fast as the bounds. */
+static void the_speed_of_a_device_is_measured_once(void **state)
+{
+	struct bert_speed first, second;
+	struct errinfo ei;
+
+	(void)state;
+	must(bert_device_speed("cpu", false, &first, &ei), &ei);
+	must(bert_device_speed("cpu", false, &second, &ei), &ei);
+	assert_memory_equal(&first, &second, sizeof(first));
+	assert_true(first.flops > 1e8 && first.flops < 1e14);
+	assert_true(first.bytes_per_second > 1e7 && first.bytes_per_second < 1e13);
+	assert_true(first.call_seconds > 1e-8 && first.call_seconds < 1e-3);
+	assert_int_equal(bert_device_speed("mps", false, &first, &ei), ERR_DEVICE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -567,6 +585,7 @@ int main(void)
 		TEST(bf16_answers_nearly_as_fp32),
 		TEST(bf16_training_lowers_the_loss),
 		TEST(devices_that_are_not_there_are_named),
+		TEST(the_speed_of_a_device_is_measured_once),
 	};
 
 	return cmocka_run_group_tests(tests, make_group, remove_group);
