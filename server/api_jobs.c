@@ -21,6 +21,10 @@ static json_t *job_resource(struct app *app, const struct job *j)
 	json_t *o = job_json(j);
 	struct trainer_progress p;
 
+	if (app->downloads) {
+		json_t *download = downloads_json(app->downloads, j->id);
+		json_object_set_new(o, "download", download ? download : json_null());
+	}
 	if (!app->worker || !worker_progress(app->worker, j->id, &p))
 		return o;
 	json_t *left = p.seconds_remaining < 0 ? json_null() : json_real(p.seconds_remaining);
@@ -60,6 +64,20 @@ static bool idempotency_key(const struct web_req *rq, struct web_res *rs, const 
 	return false;
 }
 
+/* What can be said of a job whose model or data is not there yet. */
+static void dry_run_unchecked(struct web_res *rs, const struct job_spec *spec,
+			      const struct errinfo *why)
+{
+	json_t *o = job_spec_write(spec);
+
+	json_object_set_new(o, "object", json_string("job.dry_run"));
+	json_object_set_new(o, "valid", json_null());
+	json_object_set_new(o, "unchecked", json_string(why->msg));
+	json_object_set_new(o, "total_steps", json_null());
+	json_object_set_new(o, "data_report", json_null());
+	web_json(rs, 200, o);
+}
+
 static void dry_run_answer(struct web_res *rs, const struct job_spec *spec,
 			   const struct prepared *prepared)
 {
@@ -74,6 +92,7 @@ static void dry_run_answer(struct web_res *rs, const struct job_spec *spec,
 	web_json(rs, 200, o);
 }
 
+/* prepared NULL: the job waits for downloads, and is checked when they are there. */
 static void queue(struct app *app, const struct web_req *rq, struct web_res *rs,
 		  const struct job_spec *spec, const struct prepared *prepared, const char *key)
 {
@@ -86,7 +105,10 @@ static void queue(struct app *app, const struct web_req *rq, struct web_res *rs,
 	json_t *resolved = job_spec_write(spec);
 	json_print(resolved, &spec_text);
 	json_decref(resolved);
-	json_print(prepared->report, &report_text);
+	if (prepared)
+		json_print(prepared->report, &report_text);
+	else
+		buf_puts(&report_text, JOB_NO_REPORT);
 	hash_hex(rq->body, rq->body_len, sha256);
 	enum err e = job_create(app->db,
 				&(struct job_new){ .name = spec->name,
@@ -105,23 +127,31 @@ static void queue(struct app *app, const struct web_req *rq, struct web_res *rs,
 		hub_publish(app->hub, j.id);
 		if (app->worker)
 			worker_notify(app->worker);
+		if (app->ahead)
+			ahead_notify(app->ahead);
 	}
 	answer(app, rq, rs, 201, e, &j, &ei);
 	buf_clear(&spec_text);
 	buf_clear(&report_text);
 }
 
-/* Checks the data of a valid request, then reports (dry run) or queues. */
+/* Checks the data of a valid request, then reports (dry run) or queues. Nothing is downloaded while
+ * the client waits. */
 static void prepare_and_queue(struct app *app, const struct web_req *rq, struct web_res *rs,
 			      const struct job_spec *spec, const char *key, bool dry_run)
 {
 	struct faults faults = { 0 };
 	struct prepared prepared = { 0 };
+	static const struct fetch_how cached = { .cached_only = true };
 	struct errinfo ei = { "" };
-	enum err e = job_prepare(spec, &app->places, app->db, &prepared, &faults, &ei);
+	enum err e = job_prepare(spec, &app->places, app->db, &cached, &prepared, &faults, &ei);
 
 	if (faults_any(&faults))
 		web_fail_faults(rq, rs, "the job cannot be run as asked", &faults);
+	else if (e == ERR_ABSENT && dry_run)
+		dry_run_unchecked(rs, spec, &ei);
+	else if (e == ERR_ABSENT)
+		queue(app, rq, rs, spec, NULL, key);
 	else if (e != OK)
 		web_fail(rq, rs, e, &ei);
 	else if (dry_run)

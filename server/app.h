@@ -6,7 +6,9 @@
 #include <stdatomic.h>
 
 #include "config.h"
+#include "jobs/ahead.h"
 #include "jobs/db.h"
+#include "jobs/downloads.h"
 #include "jobs/hub.h"
 #include "jobs/places.h"
 #include "jobs/worker.h"
@@ -22,6 +24,8 @@ struct app {
 	struct places places;
 	struct db *db;
 	struct hub *hub;
+	struct downloads *downloads; /* NULL in unit tests that need none; and the next three */
+	struct ahead *ahead;
 	struct worker *worker; /* NULL in unit tests that need none */
 	struct serve *serve;   /* NULL in unit tests that need none */
 	int64_t started_ms;

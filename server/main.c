@@ -15,10 +15,10 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "caches.h"
 #include "command.h"
 #include "http.h"
 #include "jobs/job.h"
-#include "jobs/token_cache.h"
 #include "keeper.h"
 #include "keys.h"
 #include "notify.h"
@@ -33,6 +33,7 @@ struct daemon {
 	struct reload reload;
 	struct app app;
 	struct keeper *keeper;
+	struct caches caches;
 	struct http *http;
 	int lock_fd;
 };
@@ -117,16 +118,6 @@ static enum err open_data(struct daemon *d, struct errinfo *ei)
 	return e;
 }
 
-static void open_tokens(struct daemon *d)
-{
-	const struct config *c = &d->config;
-	char *dir = places_tokens(&d->app.places);
-
-	d->app.places.tokens = token_cache_new(&(struct token_cache_config){
-		.dir = dir, .max_bytes = c->max_tokens_bytes, .threads = (int)c->threads });
-	free(dir);
-}
-
 static enum err start_threads(struct daemon *d, struct errinfo *ei)
 {
 	const struct config *c = &d->config;
@@ -137,14 +128,20 @@ static enum err start_threads(struct daemon *d, struct errinfo *ei)
 				      .max_batch_tokens = c->max_batch_tokens,
 				      .max_queue_texts = c->max_queue_texts };
 	d->app.hub = hub_new();
+	d->app.downloads = downloads_new();
+	struct ahead_config ahead = { d->app.db, d->app.hub, &d->app.places, d->app.downloads };
 	struct worker_config worker = { .db = d->app.db,
 					.hub = d->app.hub,
 					.places = &d->app.places,
+					.downloads = d->app.downloads,
 					.device = c->device,
 					.threads = (int)c->threads,
 					.version = BERTD_VERSION " (commit " BERTD_COMMIT ")" };
 	enum err e = serve_start(&serve, &d->app.serve, ei);
 
+	if (e == OK)
+		e = ahead_start(&ahead, &d->app.ahead, ei);
+	worker.ahead = d->app.ahead;
 	if (e == OK)
 		e = worker_start(&worker, &d->app.worker, ei);
 	if (e == OK)
@@ -189,7 +186,7 @@ static enum err start(struct daemon *d, struct errinfo *ei)
 	if (e == OK)
 		e = open_data(d, ei);
 	if (e == OK)
-		open_tokens(d);
+		e = caches_open(&d->app, c, &d->caches, ei);
 	if (e == OK)
 		e = start_threads(d, ei);
 	return e == OK ? announce(d, ei) : e;
@@ -213,15 +210,21 @@ static void stop(struct daemon *d)
 	if (d->http && !http_drain(d->http))
 		leave("a_request_does_not_end");
 	keeper_stop(d->keeper);
+	/* The worker may wait for what is made ahead, and tells it news: broken off before it,
+	 * freed behind it. */
+	if (d->app.ahead)
+		ahead_end(d->app.ahead);
 	if (d->app.worker)
 		worker_stop(d->app.worker);
+	ahead_stop(d->app.ahead);
 	if (d->app.serve)
 		serve_stop(d->app.serve);
 	if (d->http && !http_stop(d->http))
 		leave("an_answer_is_missing");
-	token_cache_free(d->app.places.tokens);
 	if (d->app.hub)
 		hub_free(d->app.hub);
+	downloads_free(d->app.downloads);
+	caches_close(&d->caches);
 	if (d->app.db)
 		db_close(d->app.db);
 	reload_clear(&d->reload);

@@ -39,15 +39,19 @@ static struct job_end of_model(const struct errinfo *ei)
 
 static struct job_end of_request(const char *code, const struct errinfo *ei)
 {
-	struct job_end changed = {
-		.code = code,
-		.message = ei->msg,
-		.hint = strcmp(code, "data_changed") == 0
-				? "the files are not what they were when the job was queued"
-				: "the files of the base model have to be whole",
+	static const struct {
+		const char *code, *hint;
+	} hints[] = {
+		{ "data_changed", "the files are not what they were when the job was queued" },
+		{ "data_invalid", "the files could not be checked before they were downloaded" },
+		{ "model_invalid", "the files of the base model have to be whole" },
 	};
+	struct job_end end = { .code = code, .message = ei->msg };
 
-	return changed;
+	for (size_t i = 0; i < sizeof(hints) / sizeof(*hints); i++)
+		if (strcmp(code, hints[i].code) == 0)
+			end.hint = hints[i].hint;
+	return end;
 }
 
 struct job_end failure_describe(enum err e, const char *code, const struct errinfo *ei)

@@ -208,6 +208,16 @@ enum err job_counts(struct db *db, int64_t *counts, struct errinfo *ei)
 	return db_end(s, e == ERR_NOT_FOUND ? OK : e, ei);
 }
 
+enum err job_next_queued(struct db *db, struct job *out, struct errinfo *ei)
+{
+	struct stmt *s = db_begin(db, SQL_JOB_NEXT);
+	enum err e = stmt_step(s, ei);
+
+	if (e == OK)
+		job_row(s, out);
+	return db_end(s, e, ei);
+}
+
 enum err job_oldest_queued(struct db *db, int64_t *created_ms, struct errinfo *ei)
 {
 	struct stmt *s = db_begin(db, SQL_JOB_OLDEST_QUEUED);

@@ -32,13 +32,14 @@ bool job_state_final(enum job_state s);
 bool job_state_can(enum job_state from, enum job_state to);
 
 #define JOB_MAX_ATTEMPTS 3
+#define JOB_NO_REPORT	 "null" /* the data has to be downloaded before it can be checked */
 
 struct job {
 	char id[ID_SIZE];
 	enum job_state state;
 	char *name;    /* NULL: none */
 	char *spec;    /* JSON text: the request as resolved (jobs/spec.h) */
-	char *report;  /* JSON text: the data report */
+	char *report;  /* JSON text: the data report, or JOB_NO_REPORT */
 	char *best;    /* JSON text or NULL: {"metric", "value", "step"} */
 	char *metrics; /* JSON text or NULL: last evaluation, then the result's */
 	int attempt;   /* times it was claimed and not given back in order */
@@ -63,10 +64,6 @@ struct job_new {
  * request; ERR_CONFLICT when that had another body. Also stores the first event (status queued). */
 enum err job_create(struct db *db, const struct job_new *n, struct job *out, bool *repeated,
 		    struct errinfo *ei) MUST_USE;
-/* The job that an idempotency key made. ERR_NOT_FOUND; ERR_CONFLICT when its request had another
- * body. */
-enum err job_find_repeat(struct db *db, const char *idempotency_key, const char *body_sha256,
-			 struct job *out, struct errinfo *ei) MUST_USE;
 /* The job of an earlier request under that key: ERR_NOT_FOUND when the key is new, ERR_CONFLICT
  * when that request had another body. */
 enum err job_find_repeat(struct db *db, const char *idempotency_key, const char *body_sha256,
@@ -86,6 +83,8 @@ enum err job_list(struct db *db, const struct job_page *page, struct job **out, 
 enum err job_counts(struct db *db, int64_t *counts, struct errinfo *ei) MUST_USE;
 /* When the oldest of the queued jobs was created; 0: none is queued. */
 enum err job_oldest_queued(struct db *db, int64_t *created_ms, struct errinfo *ei) MUST_USE;
+/* The job that would be claimed next; ERR_NOT_FOUND: none is queued. */
+enum err job_next_queued(struct db *db, struct job *out, struct errinfo *ei) MUST_USE;
 /* Jobs that have come to this final state since the process started. */
 int64_t job_ended(enum job_state s);
 

@@ -48,6 +48,14 @@ static bool plain_name(const char *s)
 	return slash ? plain_folder(slash + 1, strlen(slash + 1)) : plain_folder(s, strlen(s));
 }
 
+/* A name that the Hub may know, short enough for an id. */
+static bool hub_name(const char *s)
+{
+	struct model_place *m;
+
+	return fetch_is_model_name(s) && strlen(s) < sizeof(m->id);
+}
+
 static void place(struct model_place *m, const char *id, char *dir, char *labels, bool base)
 {
 	memset(m, 0, sizeof(*m));
@@ -57,9 +65,12 @@ static void place(struct model_place *m, const char *id, char *dir, char *labels
 	m->base = base;
 }
 
+/* A folder of model_dir, or a snapshot where that has the layout of huggingface_hub's cache. */
 static enum err in_model_dir(const struct places *p, const char *name, struct model_place *out,
 			     struct errinfo *ei)
 {
+	char *snapshot = NULL;
+
 	if (p->model_dir && plain_name(name)) {
 		char *dir = mem_printf("%s/%s", p->model_dir, name);
 		char *config = mem_printf("%s/config.json", dir);
@@ -70,6 +81,11 @@ static enum err in_model_dir(const struct places *p, const char *name, struct mo
 			return OK;
 		}
 		free(dir);
+	}
+	if (p->model_dir && hub_name(name) &&
+	    fetch_find_snapshot(p->model_dir, name, &snapshot, ei) == OK) {
+		place(out, name, snapshot, NULL, true);
+		return OK;
 	}
 	return err_set(ei, ERR_NOT_FOUND, "the server has no base model of that name");
 }
@@ -167,20 +183,51 @@ static enum err by_model_name(const struct places *p, struct db *db, const char 
 	return by_row(model_row_by_name(db, name, &m, ei), p, &m, out);
 }
 
-typedef enum err finder(const struct places *p, struct db *db, const char *name,
-			struct model_place *out, struct errinfo *ei);
-
-static enum err by_base_name(const struct places *p, struct db *db, const char *name,
-			     struct model_place *out, struct errinfo *ei)
+static enum err by_hub_name(const struct places *p, const struct fetch_how *how, const char *name,
+			    struct model_place *out, struct errinfo *ei)
 {
-	(void)db;
-	return in_model_dir(p, name, out, ei);
+	char *dir = NULL;
+
+	if (!p->fetch || !hub_name(name))
+		return err_set(ei, ERR_NOT_FOUND, "the name is none of the Hub");
+	enum err e = fetch_model(p->fetch, name, how, &dir, NULL, ei);
+	if (e == OK)
+		place(out, name, dir, NULL, true);
+	return e;
 }
 
-/* Ids first, then the two kinds of names in the order given. */
-static enum err find(const struct places *p, struct db *db, const char *name, finder *first,
-		     finder *second, struct model_place *out, struct errinfo *ei)
+/* What is nearest comes first: names of the server before those of the Hub. */
+static enum err by_name(const struct places *p, struct db *db, const struct fetch_how *how,
+			bool base_first, const char *name, struct model_place *out,
+			struct errinfo *ei)
 {
+	enum err e =
+		base_first ? in_model_dir(p, name, out, ei) : by_model_name(p, db, name, out, ei);
+
+	if (e == ERR_NOT_FOUND)
+		e = base_first ? by_model_name(p, db, name, out, ei)
+			       : in_model_dir(p, name, out, ei);
+	return e == ERR_NOT_FOUND ? by_hub_name(p, how, name, out, ei) : e;
+}
+
+static enum err not_found(const struct places *p, const char *name, const struct errinfo *why,
+			  struct errinfo *ei)
+{
+	bool asked = p->fetch && hub_name(name);
+
+	return err_set(
+		ei, ERR_NOT_FOUND,
+		"there is no model \"%s\": it is neither the id of a model, a job or a "
+		"checkpoint, nor the name of a finished or imported model, nor a base model of the "
+		"server%s%s",
+		plain_name(name) || hub_name(name) ? name : "(not a possible name)",
+		asked ? "; the Hub: " : "", asked ? why->msg : "");
+}
+
+static enum err find(const struct places *p, struct db *db, const struct fetch_how *how,
+		     bool base_first, const char *name, struct model_place *out, struct errinfo *ei)
+{
+	struct errinfo why = { "" };
 	char job_id[ID_SIZE];
 	int64_t step;
 
@@ -190,27 +237,29 @@ static enum err find(const struct places *p, struct db *db, const char *name, fi
 		return by_job_id(p, db, name, out, ei);
 	if (parse_checkpoint(name, job_id, &step))
 		return by_checkpoint(p, db, job_id, step, out, ei);
-	enum err e = first(p, db, name, out, ei);
+	enum err e = by_name(p, db, how, base_first, name, out, &why);
 	if (e == ERR_NOT_FOUND)
-		e = second(p, db, name, out, ei);
-	if (e == ERR_NOT_FOUND)
-		return err_set(
-			ei, e,
-			"there is no model \"%s\": it is neither the id of a model, a job or "
-			"a checkpoint, nor the name of a finished or imported model, nor a "
-			"base model of the server",
-			plain_name(name) ? name : "(not a possible name)");
-	return e;
+		return not_found(p, name, &why, ei);
+	return e == OK ? OK : err_set(ei, e, "%s", why.msg);
 }
 
 enum err places_find_model(const struct places *p, struct db *db, const char *name,
 			   struct model_place *out, struct errinfo *ei)
 {
-	return find(p, db, name, by_model_name, by_base_name, out, ei);
+	static const struct fetch_how cached = { .cached_only = true };
+	enum err e = find(p, db, &cached, false, name, out, ei);
+
+	if (e == ERR_ABSENT)
+		return err_set(
+			ei, ERR_NOT_FOUND,
+			"the server does not have the model \"%s\": POST /models downloads it "
+			"from the Hub",
+			name);
+	return e;
 }
 
-enum err places_find_base(const struct places *p, struct db *db, const char *name,
-			  struct model_place *out, struct errinfo *ei)
+enum err places_find_base(const struct places *p, struct db *db, const struct fetch_how *how,
+			  const char *name, struct model_place *out, struct errinfo *ei)
 {
-	return find(p, db, name, by_base_name, by_model_name, out, ei);
+	return find(p, db, how, true, name, out, ei);
 }

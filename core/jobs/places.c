@@ -255,6 +255,23 @@ static enum err open_dataset(const struct file_source *src, const char *id, int 
 	return e;
 }
 
+static enum err open_fetched(const struct file_source *src, const char *file, int *fd,
+			     struct errinfo *ei)
+{
+	char sha256[SHA256_HEX_SIZE], *path = NULL;
+
+	if (!src->places->fetch)
+		return err_set(ei, ERR_UNSUPPORTED, "files from the network cannot be read here");
+	enum err e = fetch_file(src->places->fetch, file, src->how, &path, sha256, ei);
+	if (e != OK)
+		return e;
+	*fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (*fd < 0)
+		e = err_errno(ei, "the downloaded file cannot be opened");
+	free(path);
+	return e;
+}
+
 static enum err open_in_root(const char *root, const char *file, int *fd, struct errinfo *ei)
 {
 	if (!root)
@@ -270,9 +287,7 @@ enum err places_open_file(void *ctx, const char *file, int *fd, struct errinfo *
 
 	if (places_is_dataset(file))
 		return open_dataset(src, file, fd, ei);
-	if (strstr(file, "://"))
-		return err_set(ei, ERR_UNSUPPORTED,
-			       "files from the network are not read by this version: name an "
-			       "uploaded data set or a file of the server");
+	if (fetch_is_url(file))
+		return open_fetched(src, file, fd, ei);
 	return open_in_root(src->places->data_root, file, fd, ei);
 }

@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/ids.h"
+#include "hub/fetch.h"
 #include "jobs/db.h"
 
 struct token_cache;
@@ -17,9 +18,11 @@ struct token_cache;
 struct places {
 	const char *data_dir;  /* bertd.db, datasets/, jobs/, models/, tokens/, tmp/ */
 	const char *data_root; /* "file" paths of jobs are relative to it; NULL: refused */
-	const char *model_dir; /* base models, one Hugging Face directory each; NULL: none */
+	const char *model_dir; /* base models, one Hugging Face directory each, or in the layout of
+				  huggingface_hub's cache; NULL: none */
 	struct token_cache
-		*tokens; /* of tokens/ (token_cache.h); NULL: encoded rows are not kept */
+		*tokens;     /* of tokens/ (token_cache.h); NULL: encoded rows are not kept */
+	struct fetch *fetch; /* downloads; NULL: none, as for commands beside a daemon */
 };
 
 /* Makes the folders, takes the exclusive lock (*lock_fd, kept open for the life of the process),
@@ -45,11 +48,13 @@ char *places_tokens(const struct places *p);
 char *places_upload(const struct places *p, const char *sha256);
 char *places_tmp(const struct places *p, const char *name);
 
-/* A dataset_opener (ctx: struct file_source): ds_… from datasets/, else a path beneath data_root;
- * hf:// and https:// are ERR_UNSUPPORTED in this version. */
+/* A dataset_opener (ctx: struct file_source): ds_… from datasets/, hf://datasets/… and https://…
+ * by way of the cache of downloads (fetch.h, whose errors they have), else a path beneath
+ * data_root. */
 struct file_source {
 	const struct places *places;
 	struct db *db;
+	const struct fetch_how *how;
 };
 enum err places_open_file(void *ctx, const char *file, int *fd, struct errinfo *ei) MUST_USE;
 
@@ -62,12 +67,13 @@ struct model_place {
 };
 void model_place_clear(struct model_place *m);
 /* "mdl_…", a job id (its result), "job_…/checkpoint-N", the name of a finished or imported model
- * (the newest), or a folder of model_dir. ERR_NOT_FOUND with words that say what was tried;
- * ERR_CONFLICT for a job without a result yet. */
+ * (the newest), a folder of model_dir, or a model of the Hub that is in the cache of downloads.
+ * ERR_NOT_FOUND with words that say what was tried; ERR_CONFLICT for a job without a result yet. */
 enum err places_find_model(const struct places *p, struct db *db, const char *name,
 			   struct model_place *out, struct errinfo *ei) MUST_USE;
-/* The same for the base of a new job, but a folder of model_dir comes before such a name. */
-enum err places_find_base(const struct places *p, struct db *db, const char *name,
-			  struct model_place *out, struct errinfo *ei) MUST_USE;
+/* The same for the base of a new job, but a folder of model_dir comes before such a name, and
+ * a model of the Hub is downloaded as `how` allows, with the errors of fetch_model. */
+enum err places_find_base(const struct places *p, struct db *db, const struct fetch_how *how,
+			  const char *name, struct model_place *out, struct errinfo *ei) MUST_USE;
 
 #endif

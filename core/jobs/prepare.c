@@ -54,11 +54,29 @@ static void check_shape(const struct job_spec *s, const struct bert_config *c,
 			   tokenizer_vocab_size(t), c->vocab_size);
 }
 
-static enum err prepare_model(const struct job_spec *s, const struct places *p, struct db *db,
-			      struct prepared *out, struct bert_config *config,
-			      struct faults *faults, struct errinfo *ei)
+/* What can be said of files elsewhere without asking for them: whether all of them may be read. */
+static bool check_urls(const struct job_spec *s, const struct places *p, struct faults *faults)
 {
-	enum err e = places_find_base(p, db, s->model, &out->base, ei);
+	struct errinfo ei;
+	bool ok = true;
+
+	for (int i = 0; p->fetch && i < N_SPLITS; i++) {
+		char pointer[64];
+		const char *file = s->dataset.splits[i].file;
+		if (!file || !fetch_is_url(file) || fetch_check_url(p->fetch, file, &ei) == OK)
+			continue;
+		snprintf(pointer, sizeof(pointer), "#/dataset/%s", split_names[i]);
+		faults_add(faults, pointer, "%s", ei.msg);
+		ok = false;
+	}
+	return ok;
+}
+
+static enum err prepare_model(const struct job_spec *s, const struct places *p, struct db *db,
+			      const struct fetch_how *how, struct prepared *out,
+			      struct bert_config *config, struct faults *faults, struct errinfo *ei)
+{
+	enum err e = places_find_base(p, db, how, s->model, &out->base, ei);
 
 	if (e != OK)
 		return to_fault(e, "#/model", p, faults, ei);
@@ -81,10 +99,10 @@ static enum err data_fault(enum err e, const struct places *p, struct faults *fa
 }
 
 static enum err prepare_data(const struct job_spec *s, const struct places *p, struct db *db,
-			     const struct bert_config *config, struct prepared *out,
-			     struct faults *faults, struct errinfo *ei)
+			     const struct fetch_how *how, const struct bert_config *config,
+			     struct prepared *out, struct faults *faults, struct errinfo *ei)
 {
-	struct file_source source = { p, db };
+	struct file_source source = { p, db, how };
 	struct token_request r = { .data = &s->dataset,
 				   .open = places_open_file,
 				   .open_ctx = &source,
@@ -102,11 +120,11 @@ static enum err pass_over(void *ctx, enum split s, int64_t place, const struct e
 	return OK;
 }
 
-/* Where the model will not do, what is wrong with the data is told as well. */
+/* Where the model will not do or is not there yet, what is wrong with the data is told as well. */
 static enum err check_data(const struct job_spec *s, const struct places *p, struct db *db,
-			   struct faults *faults, struct errinfo *ei)
+			   const struct fetch_how *how, struct faults *faults, struct errinfo *ei)
 {
-	struct file_source source = { p, db };
+	struct file_source source = { p, db, how };
 	struct dataset *d = NULL;
 	char *scratch = places_tmp(p, "");
 	enum err e = dataset_open(&s->dataset, &dataset_default_limits, scratch, places_open_file,
@@ -128,20 +146,36 @@ static enum err first_fault(const struct faults *faults, struct errinfo *ei)
 		       json_string_value(json_object_get(fault, "detail")));
 }
 
+/* Finds the model and the data; where faults were found, or the model is absent, the data is only
+ * checked. */
+static enum err prepare_both(const struct job_spec *s, const struct places *p, struct db *db,
+			     const struct fetch_how *how, struct prepared *out,
+			     struct faults *faults, struct errinfo *ei)
+{
+	struct bert_config config = { 0 };
+	struct errinfo why = { "" };
+	bool readable = check_urls(s, p, faults);
+	enum err e = prepare_model(s, p, db, how, out, &config, faults, ei);
+
+	if (e == OK && readable && !faults_any(faults))
+		e = prepare_data(s, p, db, how, &config, out, faults, ei);
+	else if (e == OK && readable)
+		e = check_data(s, p, db, how, faults, ei);
+	else if (e == ERR_ABSENT && readable)
+		(void)check_data(s, p, db, how, faults, &why);
+	bert_config_clear(&config);
+	return e;
+}
+
 enum err job_prepare(const struct job_spec *s, const struct places *p, struct db *db,
-		     struct prepared *out, struct faults *faults, struct errinfo *ei)
+		     const struct fetch_how *how, struct prepared *out, struct faults *faults,
+		     struct errinfo *ei)
 {
 	struct prepared made = { 0 };
-	struct bert_config config = { 0 };
-	enum err e = prepare_model(s, p, db, &made, &config, faults, ei);
+	enum err e = prepare_both(s, p, db, how, &made, faults, ei);
 
-	if (e == OK && faults_any(faults))
-		e = check_data(s, p, db, faults, ei);
-	else if (e == OK)
-		e = prepare_data(s, p, db, &config, &made, faults, ei);
-	if (e == OK && faults_any(faults))
+	if ((e == OK || e == ERR_ABSENT) && faults_any(faults))
 		e = first_fault(faults, ei);
-	bert_config_clear(&config);
 	if (e != OK) {
 		prepared_clear(&made);
 		return e;

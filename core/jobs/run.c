@@ -190,19 +190,6 @@ static void on_progress(void *ctx, const struct trainer_progress *p)
 
 /* --- prepare --- */
 
-static enum err read_spec(struct run *r, struct errinfo *ei)
-{
-	struct faults faults = { 0 };
-	json_t *body = NULL;
-	enum err e = json_parse(r->job->spec, strlen(r->job->spec), &body, ei);
-
-	if (e == OK && !job_spec_read(body, &r->spec, &faults))
-		e = err_set(ei, ERR_DB, "the stored job is not one that this version takes");
-	json_decref(body);
-	faults_clear(&faults);
-	return e;
-}
-
 static enum err store_report(const struct run *r, struct errinfo *ei)
 {
 	struct buf text = { 0 };
@@ -215,16 +202,52 @@ static enum err store_report(const struct run *r, struct errinfo *ei)
 	return e;
 }
 
+static bool must_end(void *ctx)
+{
+	const struct run *r = ctx;
+
+	return r->env->verdict(r->env->ctx) != TRAINER_GO;
+}
+
+static enum err prepare_watched(struct run *r, struct faults *faults, struct errinfo *ei)
+{
+	const struct run_env *env = r->env;
+	struct download_watch watch = { .db = env->db,
+					.hub = env->hub,
+					.downloads = env->downloads,
+					.job_id = r->job->id,
+					.status = job_state_name(JOB_PREPARING),
+					.cancelled = must_end,
+					.ctx = r };
+
+	download_watch_begin(&watch);
+	enum err e =
+		job_prepare(&r->spec, env->places, env->db, &watch.how, &r->prepared, faults, ei);
+	download_watch_end(&watch);
+	if (e != ERR_CANCELLED)
+		return e;
+	e = ask(r, ei); /* which of the two: cancelled, or stopped */
+	return e == OK ? err_set(ei, ERR_BUSY, "stopped before training") : e;
+}
+
+/* The code of a job whose request does not hold: whether its data had been checked when it was
+ * queued tells one case from the other. */
+static const char *blame(const struct run *r, const struct errinfo *ei)
+{
+	if (strncmp(ei->msg, "#/model", 7) == 0)
+		return "model_invalid";
+	return strcmp(r->job->report, JOB_NO_REPORT) == 0 ? "data_invalid" : "data_changed";
+}
+
 static enum err prepare(struct run *r, struct errinfo *ei)
 {
 	struct faults faults = { 0 };
-	const struct run_env *env = r->env;
-	enum err e = read_spec(r, ei);
+	enum err e = job_spec_parse(r->job->spec, &r->spec, ei);
 
 	if (e == OK)
-		e = job_prepare(&r->spec, env->places, env->db, &r->prepared, &faults, ei);
+		e = prepare_watched(r, &faults, ei);
 	if (e == ERR_INVALID)
-		r->code = strncmp(ei->msg, "#/model", 7) == 0 ? "model_invalid" : "data_changed";
+		r->code = blame(r, ei);
 	faults_clear(&faults);
 	return e == OK ? store_report(r, ei) : e;
 }
@@ -430,6 +453,8 @@ static enum err begin_running(const struct run *r, struct errinfo *ei)
 	if (e == OK)
 		e = job_set_total_steps(r->env->db, r->job->id, total, ei);
 	hub_publish(r->env->hub, r->job->id);
+	if (r->env->ahead)
+		ahead_notify(r->env->ahead);
 	return e == OK ? files_make_dirs(r->dir, ei) : e;
 }
 

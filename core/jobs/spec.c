@@ -1,6 +1,7 @@
 /* The body of POST /jobs: see spec.h. What becomes of it before training is in prepare.c. */
 #include "jobs/spec.h"
 
+#include "base/json.h"
 #include "base/mem.h"
 
 #include <stdlib.h>
@@ -137,6 +138,20 @@ bool job_spec_read(const json_t *body, struct job_spec *out, struct faults *faul
 	b.metadata = NULL;
 	fields_clear(job_spec_fields, &b);
 	return ok;
+}
+
+enum err job_spec_parse(const char *text, struct job_spec *out, struct errinfo *ei)
+{
+	struct faults faults = { 0 };
+	json_t *body = NULL;
+	enum err e = json_parse(text, strlen(text), &body, ei);
+
+	memset(out, 0, sizeof(*out));
+	if (e == OK && !job_spec_read(body, out, &faults))
+		e = err_set(ei, ERR_DB, "the stored job is not one that this version takes");
+	json_decref(body);
+	faults_clear(&faults);
+	return e;
 }
 
 json_t *job_spec_write(const struct job_spec *s)

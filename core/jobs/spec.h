@@ -28,6 +28,8 @@ const char *job_name_fault(const char *name);
 
 /* Reads a whole body; faults have pointers from "#". Returns whether nothing was wrong. Pure. */
 bool job_spec_read(const json_t *body, struct job_spec *out, struct faults *faults);
+/* Reads the stored text of a job's spec. ERR_DB when this version does not take it. */
+enum err job_spec_parse(const char *text, struct job_spec *out, struct errinfo *ei) MUST_USE;
 /* The request as resolved, every default written out; job_spec_read takes it back. */
 json_t *job_spec_write(const struct job_spec *s);
 void job_spec_clear(struct job_spec *s);
@@ -41,10 +43,12 @@ struct prepared {
 };
 /* Finds the model, and the encoded data in the cache (token_cache.h); what is not there is read,
  * checked, encoded and reported on. What the user can mend goes to faults (ERR_INVALID); ERR_IO,
- * ERR_DISK_FULL, ERR_DB for the rest. Used at submit and again by the worker. Slow: never on an
- * HTTP thread. */
+ * ERR_DISK_FULL, ERR_DB for the rest. What lies elsewhere is downloaded as `how` allows:
+ * ERR_ABSENT, ERR_NETWORK, ERR_DENIED, ERR_CANCELLED. Used at submit, ahead of time and by the
+ * worker. Slow: never on an HTTP thread. */
 enum err job_prepare(const struct job_spec *s, const struct places *p, struct db *db,
-		     struct prepared *out, struct faults *faults, struct errinfo *ei) MUST_USE;
+		     const struct fetch_how *how, struct prepared *out, struct faults *faults,
+		     struct errinfo *ei) MUST_USE;
 void prepared_clear(struct prepared *p);
 
 #endif

@@ -39,6 +39,8 @@
 				 "AND j.id < coalesce(?1, '~') ORDER BY j.id DESC LIMIT ?2") \
 	X(SQL_JOB_COUNTS, "SELECT state, count(*) FROM jobs GROUP BY state") \
 	X(SQL_JOB_OLDEST_QUEUED, "SELECT min(created_ms) FROM jobs WHERE state = 'queued'") \
+	X(SQL_JOB_NEXT, "SELECT " JOB_COLS " FROM jobs j WHERE j.state = 'queued' " \
+			"ORDER BY j.id LIMIT 1") \
 	X(SQL_JOB_COUNT_QUEUED, "SELECT count(*) FROM jobs WHERE state = 'queued'") \
 	X(SQL_JOB_ENDED, BASES \
 	  "SELECT j.id, (SELECT m.id FROM models m WHERE m.job_id = j.id), " IS_BASE \

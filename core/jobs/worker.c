@@ -198,14 +198,16 @@ static void settle_by(struct worker *w, const struct job *j, enum err e, const c
 
 static void run_one(struct worker *w, const struct job *j)
 {
-	struct run_env env = { w->config.db,
-			       w->config.hub,
-			       w->config.places,
-			       w->config.device,
-			       verdict,
-			       take_progress,
-			       w,
-			       w->config.version };
+	struct run_env env = { .db = w->config.db,
+			       .hub = w->config.hub,
+			       .places = w->config.places,
+			       .downloads = w->config.downloads,
+			       .ahead = w->config.ahead,
+			       .device = w->config.device,
+			       .verdict = verdict,
+			       .progress = take_progress,
+			       .ctx = w,
+			       .version = w->config.version };
 	struct errinfo ei = { "" };
 	const char *code = NULL;
 

@@ -5,7 +5,9 @@
 #include <stdbool.h>
 
 #include "base/err.h"
+#include "jobs/ahead.h"
 #include "jobs/db.h"
+#include "jobs/downloads.h"
 #include "jobs/hub.h"
 #include "jobs/places.h"
 #include "train/trainer.h"
@@ -17,6 +19,8 @@ struct worker_config {
 	struct db *db;
 	struct hub *hub;
 	const struct places *places;
+	struct downloads *downloads;
+	struct ahead *ahead; /* works ahead while a job trains; or NULL */
 	const char *device;  /* "cpu", "cuda:0" */
 	int threads;	     /* of one operation on the CPU; 0: all cores */
 	const char *version; /* of this program, for model cards */

@@ -38,7 +38,7 @@ static int setup(void **state)
 	assert_non_null(mkdtemp(f->dir));
 	f->data = mem_printf("%s/data", f->dir);
 	f->copy = mem_printf("%s/copy", f->dir);
-	f->p = (struct places){ f->data, NULL, NULL };
+	f->p = (struct places){ f->data, NULL, NULL, NULL };
 	char *path = mem_printf("%s/bertd.db", f->data);
 	assert_int_equal(places_open(&f->p, &f->lock, &f->ei), OK);
 	assert_int_equal(db_open(path, &f->db, &f->ei), OK);

@@ -36,7 +36,7 @@ static int setup(void **state)
 	f->data = mem_printf("%s/data", f->dir);
 	f->root = mem_printf("%s/root", f->dir);
 	f->models = mem_printf("%s/base", f->dir);
-	f->p = (struct places){ f->data, f->root, f->models };
+	f->p = (struct places){ f->data, f->root, f->models, NULL };
 	assert_int_equal(files_make_dirs(f->root, &f->ei), OK);
 	assert_int_equal(files_make_dirs(f->models, &f->ei), OK);
 	assert_int_equal(places_open(&f->p, &f->lock, &f->ei), OK);
@@ -184,7 +184,7 @@ static void files_are_opened_beneath_the_root_only(void **state)
 		{ "ds_" SHA, ERR_NOT_FOUND },
 	};
 	struct fixture *f = *state;
-	struct file_source source = { &f->p, f->db };
+	struct file_source source = { &f->p, f->db, NULL };
 	char *path = mem_printf("%s/sub", f->root);
 
 	assert_int_equal(files_make_dirs(path, &f->ei), OK);
@@ -212,8 +212,8 @@ static void files_are_opened_beneath_the_root_only(void **state)
 static void without_a_data_root_files_are_refused(void **state)
 {
 	struct fixture *f = *state;
-	struct places p = { f->data, NULL, NULL };
-	struct file_source source = { &p, f->db };
+	struct places p = { f->data, NULL, NULL, NULL };
+	struct file_source source = { &p, f->db, NULL };
 	int fd;
 
 	assert_int_equal(places_open_file(&source, "a.csv", &fd, &f->ei), ERR_INVALID);
@@ -223,7 +223,7 @@ static void without_a_data_root_files_are_refused(void **state)
 static void an_uploaded_data_set_is_opened_by_its_id(void **state)
 {
 	struct fixture *f = *state;
-	struct file_source source = { &f->p, f->db };
+	struct file_source source = { &f->p, f->db, NULL };
 	struct dataset_row d = {
 		.id = "ds_" SHA, .format = "csv", .columns = "[]", .created_ms = 1
 	};
@@ -324,7 +324,7 @@ static void a_job_named_like_a_base_model_does_not_take_its_place_as_a_base(void
 
 	make_job(f, "tiny", JOB_SUCCEEDED, id, model);
 	free(model_folder_new(f->models, "tiny"));
-	assert_int_equal(places_find_base(&f->p, f->db, "tiny", &m, &f->ei), OK);
+	assert_int_equal(places_find_base(&f->p, f->db, NULL, "tiny", &m, &f->ei), OK);
 	assert_true(m.base);
 	model_place_clear(&m);
 	assert_int_equal(places_find_model(&f->p, f->db, "tiny", &m, &f->ei), OK);
@@ -334,7 +334,7 @@ static void a_job_named_like_a_base_model_does_not_take_its_place_as_a_base(void
 
 static void messages_lose_the_folders_of_the_machine(void **state)
 {
-	const struct places nested = { "/srv/x", "/srv/x/root", "/srv/x/root/models" };
+	const struct places nested = { "/srv/x", "/srv/x/root", "/srv/x/root/models", NULL };
 	struct errinfo ei;
 
 	(void)state;

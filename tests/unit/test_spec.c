@@ -162,7 +162,7 @@ static int setup(void **state)
 	f->data = mem_printf("%s/data", f->dir);
 	f->root = mem_printf("%s/root", f->dir);
 	f->models = mem_printf("%s/base", f->dir);
-	f->p = (struct places){ f->data, f->root, f->models };
+	f->p = (struct places){ f->data, f->root, f->models, NULL };
 	assert_int_equal(files_make_dirs(f->root, &f->ei), OK);
 	free(model_folder_new(f->models, "tiny"));
 	assert_int_equal(places_open(&f->p, &f->lock, &f->ei), OK);
@@ -193,7 +193,7 @@ static enum err prepare(struct fixture *f, const char *text, struct prepared *ou
 	json_t *body = parse(text);
 
 	assert_true(job_spec_read(body, &s, faults));
-	enum err e = job_prepare(&s, &f->p, f->db, out, faults, &f->ei);
+	enum err e = job_prepare(&s, &f->p, f->db, &(struct fetch_how){ 0 }, out, faults, &f->ei);
 	job_spec_clear(&s);
 	json_decref(body);
 	return e;

@@ -252,8 +252,14 @@ static void no_progress(void *ctx, const struct trainer_progress *p)
 
 static void a_cancel_between_preparing_and_running_wins(void **state)
 {
-	struct run_env env = { f.db,	    f.hub, &f.p,   "cpu", cancel_in_between,
-			       no_progress, NULL,  "0.0.0" };
+	struct run_env env = { .db = f.db,
+			       .hub = f.hub,
+			       .places = &f.p,
+			       .downloads = f.downloads,
+			       .device = "cpu",
+			       .verdict = cancel_in_between,
+			       .progress = no_progress,
+			       .version = "0.0.0" };
 	const char *code;
 	struct job j;
 
@@ -277,7 +283,14 @@ static enum trainer_verdict cancel_late(void *ctx)
 
 static void a_cancel_behind_the_last_step_leaves_no_model(void **state)
 {
-	struct run_env env = { f.db, f.hub, &f.p, "cpu", cancel_late, no_progress, NULL, "0.0.0" };
+	struct run_env env = { .db = f.db,
+			       .hub = f.hub,
+			       .places = &f.p,
+			       .downloads = f.downloads,
+			       .device = "cpu",
+			       .verdict = cancel_late,
+			       .progress = no_progress,
+			       .version = "0.0.0" };
 	const char *code;
 	struct job j;
 

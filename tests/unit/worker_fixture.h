@@ -34,6 +34,7 @@ static struct fixture {
 	struct places p;
 	struct db *db;
 	struct hub *hub;
+	struct downloads *downloads;
 	struct worker *w;
 	int lock;
 	char id[ID_SIZE]; /* of the job that the hooks below are about */
@@ -48,7 +49,13 @@ static inline void open_db(void)
 
 static inline void start_worker(void)
 {
-	struct worker_config c = { f.db, f.hub, &f.p, "cpu", 1, "0.0.0" };
+	struct worker_config c = { .db = f.db,
+				   .hub = f.hub,
+				   .places = &f.p,
+				   .downloads = f.downloads,
+				   .device = "cpu",
+				   .threads = 1,
+				   .version = "0.0.0" };
 
 	assert_int_equal(worker_start(&c, &f.w, &f.ei), OK);
 }
@@ -70,7 +77,7 @@ static inline int setup(void **state)
 	f.root = mem_printf("%s/root", f.dir);
 	f.models = mem_printf("%s/base", f.dir);
 	f.db_path = mem_printf("%s/bertd.db", f.data);
-	f.p = (struct places){ f.data, f.root, f.models };
+	f.p = (struct places){ f.data, f.root, f.models, NULL };
 	assert_int_equal(files_make_dirs(f.root, &f.ei), OK);
 	char *tiny = model_folder_new(f.models, "tiny");
 	char *weights = mem_printf("%s/model.safetensors", tiny);
@@ -80,6 +87,7 @@ static inline int setup(void **state)
 	assert_int_equal(places_open(&f.p, &f.lock, &f.ei), OK);
 	open_db();
 	f.hub = hub_new();
+	f.downloads = downloads_new();
 	sem_init(&f.reached, 0, 0);
 	fake_bert_reset();
 	fault_vfs.fail_at = 0;
@@ -94,6 +102,7 @@ static inline int teardown(void **state)
 	stop_worker();
 	assert_int_equal(fake_bert.open_models, 0);
 	hub_free(f.hub);
+	downloads_free(f.downloads);
 	db_close(f.db);
 	close(f.lock);
 	sem_destroy(&f.reached);
