@@ -7,6 +7,7 @@
 
 #include "app.h"
 #include "base/log.h"
+#include "hub/names.h"
 #include "jobs/import.h"
 #include "jobs/spec.h"
 #include "page.h"
@@ -66,19 +67,42 @@ static const struct field fields[] = {
 	{ 0 },
 };
 
-/* The model is there already, or it is not to be had. */
+/* The model is to be downloaded, by the thread that works ahead. */
+static void answer_later(struct app *app, const struct web_req *rq, struct web_res *rs,
+			 const char *name)
+{
+	struct errinfo ei;
+	struct buf path = { 0 };
+	enum err e = ahead_fetch(app->ahead, name, &ei);
+	json_t *o = e == OK ? ahead_model_json(app->ahead, name) : NULL;
+
+	if (e != OK) {
+		web_fail(rq, rs, e, &ei);
+		return;
+	}
+	names_encode(name, false, &path);
+	web_header_add(rs, "Location", "/models/%s", path.data);
+	/* It may have come in between: then a look at it shows the model. */
+	web_json(rs, 202, o ? o : json_pack("{s:s, s:s}", "id", name, "object", "model"));
+	log_info("model_wanted", "model=%s request_id=%s", log_q(name), rq->request_id);
+	buf_clear(&path);
+}
+
 static void answer_named(struct app *app, const struct web_req *rq, struct web_res *rs,
 			 const char *name)
 {
+	static const struct fetch_how cached = { .cached_only = true };
 	struct model_place place = { 0 };
 	struct errinfo ei;
 	json_t *o = NULL;
-	enum err e = places_find_base(&app->places, app->db, name, &place, &ei);
+	enum err e = places_find_base(&app->places, app->db, &cached, name, &place, &ei);
 
 	if (e == OK)
 		e = api_model_json(app, &place, &o, &ei);
 	if (e == OK)
 		web_json(rs, 200, o);
+	else if (e == ERR_ABSENT && app->ahead)
+		answer_later(app, rq, rs, name);
 	else
 		web_fail(rq, rs, e, &ei);
 	model_place_clear(&place);

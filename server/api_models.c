@@ -69,11 +69,36 @@ static int scan(struct app *app, const char *dir, const char *owner, json_t **fo
 	return n;
 }
 
+struct snapshots {
+	struct app *app;
+	json_t **found;
+	int n;
+};
+
+static bool add_snapshot(void *ctx, const char *name, const char *dir)
+{
+	struct snapshots *s = ctx;
+	json_t *o = base_json(s->app, name, dir);
+
+	if (o)
+		s->found[s->n++] = o;
+	return s->n < BASE_MODELS_MAX;
+}
+
+/* Those of model_dir, also where that is a cache of huggingface_hub, and the downloaded ones. */
 static void add_base_models(struct app *app, json_t *data)
 {
 	json_t *found[BASE_MODELS_MAX];
-	int n = app->places.model_dir ? scan(app, app->places.model_dir, NULL, found, 0) : 0;
+	const char *model_dir = app->places.model_dir;
+	char *downloads = mem_printf("%s/hub", app->places.data_dir);
+	struct snapshots s = { app, found, model_dir ? scan(app, model_dir, NULL, found, 0) : 0 };
 
+	if (model_dir && s.n < BASE_MODELS_MAX)
+		fetch_each_snapshot(model_dir, add_snapshot, &s);
+	if (s.n < BASE_MODELS_MAX)
+		fetch_each_snapshot(downloads, add_snapshot, &s);
+	free(downloads);
+	int n = s.n;
 	qsort(found, (size_t)n, sizeof(*found), by_id);
 	for (int i = 0; i < n; i++)
 		json_array_append_new(data, found[i]);
@@ -137,7 +162,9 @@ void models_get(struct app *app, const struct web_req *rq, struct web_res *rs)
 
 	if (e == OK)
 		e = api_model_json(app, &place, &o, &ei);
-	if (e == OK)
+	else if (e == ERR_NOT_FOUND && app->ahead)
+		o = ahead_model_json(app->ahead, rq->params[0]);
+	if (o)
 		web_json(rs, 200, o);
 	else
 		web_fail(rq, rs, e, &ei);

@@ -96,5 +96,9 @@ enum err fetch_file(struct fetch *f, const char *file, const struct fetch_how *h
  * a new string. Nothing is fetched, and links are followed: the folder is the operator's. */
 enum err fetch_find_snapshot(const char *cache_dir, const char *name, char **dir,
 			     struct errinfo *ei) MUST_USE;
+/* Calls visit for every model there that has a snapshot of "main", in no order, until it returns
+ * false. A folder that cannot be read holds none. */
+void fetch_each_snapshot(const char *cache_dir,
+			 bool (*visit)(void *ctx, const char *name, const char *dir), void *ctx);
 
 #endif

@@ -402,30 +402,3 @@ enum err fetch_model(struct fetch *f, const char *name, const struct fetch_how *
 	fetch_call_clear(&m.call);
 	return e;
 }
-
-enum err fetch_find_snapshot(const char *cache_dir, const char *name, char **dir,
-			     struct errinfo *ei)
-{
-	struct repo_name repo;
-	char commit[72];
-
-	if (!names_read_model(name, &repo))
-		return err_set(ei, ERR_NOT_FOUND, "\"%.120s\" is no name of a model of the Hub",
-			       name);
-	char *folder = names_folder(&repo);
-	if (names_is_commit(repo.revision))
-		strcpy(commit, repo.revision);
-	else
-		cache_read_ref(cache_dir, folder, repo.revision, commit);
-	char *found = mem_printf("%s/%s/snapshots/%s", cache_dir, folder, commit);
-	char *config = mem_printf("%s/config.json", found);
-	bool there = *commit && files_exist(config);
-	free(config);
-	free(folder);
-	if (there) {
-		*dir = found;
-		return OK;
-	}
-	free(found);
-	return err_set(ei, ERR_NOT_FOUND, "there is no snapshot of %s", name);
-}
