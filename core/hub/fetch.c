@@ -87,7 +87,9 @@ void fetch_call_init(struct fetch_call *c, struct fetch *f, const char *source,
 	*c = (struct fetch_call){ .f = f, .source = source };
 	if (how)
 		c->how = *how;
-	c->remote = (struct remote){ &f->config.policy, f->config.sleep_ms, &c->how };
+	c->remote = (struct remote){ .policy = &f->config.policy,
+				     .sleep_ms = f->config.sleep_ms,
+				     .how = &c->how };
 }
 
 void fetch_call_clear(struct fetch_call *c)

@@ -157,8 +157,10 @@ static enum err fetch_hub_file(struct hub_file *h, char *sha256, struct errinfo 
 	if (names_is_commit(c->repo.revision) && find_cached(h, sha256, &why) == OK)
 		return OK;
 	enum err e = cache_make_folder(c->f->cache, c->folder, ei);
+	c->remote.once = find_cached(h, sha256, &why) == OK;
 	if (e == OK)
 		e = look(h, &file, ei);
+	c->remote.once = false;
 	if (e == ERR_NETWORK && find_cached(h, sha256, &why) == OK) {
 		log_warn("hub_out_of_reach", "file=%s commit=%s detail=%s", log_q(c->source),
 			 h->commit, log_q(ei->msg));

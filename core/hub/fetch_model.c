@@ -347,8 +347,10 @@ static enum err fetch_locked(struct model_fetch *m, char commit[72], struct erri
 	if (names_is_commit(c->repo.revision) && is_cached(c, commit))
 		return OK;
 	enum err e = cache_make_folder(c->f->cache, c->folder, ei);
+	c->remote.once = is_cached(c, commit);
 	if (e == OK)
 		e = ask_hub(m, ei);
+	c->remote.once = false;
 	if (e == ERR_NETWORK && is_cached(c, commit)) {
 		log_warn("hub_out_of_reach", "name=%s commit=%s detail=%s", log_q(c->source),
 			 commit, log_q(ei->msg));

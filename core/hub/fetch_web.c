@@ -191,15 +191,17 @@ static enum err fetch_content(struct web_file *w, const struct remote_source *so
 /* With the URL locked. */
 static enum err fetch_locked(struct web_file *w, struct errinfo *ei)
 {
-	const struct fetch_call *c = &w->call;
+	struct fetch_call *c = &w->call;
 	struct remote_source source = { c->source, NULL, on_host, refused, w };
 	struct http_response head = { 0 };
 	bool cached = read_about(w);
 	const char *etag = cached && *w->about.etag ? w->about.etag : NULL;
 	enum err e = cache_make_folder(c->f->cache, c->folder, ei);
 
+	c->remote.once = cached;
 	if (e == OK)
 		e = remote_look(&c->remote, &source, etag, &head, ei);
+	c->remote.once = false;
 	if (e == ERR_NETWORK && cached) {
 		log_warn("file_out_of_reach", "detail=%s", log_q(ei->msg));
 		return OK;

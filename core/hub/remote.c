@@ -105,7 +105,7 @@ enum err remote_again(const struct remote *r, int *tries, int64_t retry_after_s,
 {
 	int wait = remote_wait_s(++*tries, retry_after_s);
 
-	if (wait < 0)
+	if (wait < 0 || r->once)
 		return ERR_NETWORK;
 	log_info("fetch_again", "try=%d wait_s=%d reason=%s", *tries + 1, wait, log_q(ei->msg));
 	return wait_s(r, wait, ei);

@@ -26,6 +26,7 @@ struct remote {
 	const struct http_policy *policy;
 	void (*sleep_ms)(int ms); /* or NULL */
 	const struct fetch_how *how;
+	bool once; /* what is in the cache will do instead: no second try */
 };
 
 /* What receives a response: as in struct http_request. */

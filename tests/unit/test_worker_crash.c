@@ -14,7 +14,13 @@ static int run_in_child(const char *device)
 	if (child == 0) {
 		if (db_open(f.db_path, &f.db, NULL) != OK)
 			_exit(1);
-		struct worker_config c = { f.db, f.hub, &f.p, device, 1, "0.0.0" };
+		struct worker_config c = { .db = f.db,
+					   .hub = f.hub,
+					   .places = &f.p,
+					   .downloads = f.downloads,
+					   .device = device,
+					   .threads = 1,
+					   .version = "0.0.0" };
 		if (worker_start(&c, &f.w, NULL) != OK)
 			_exit(2);
 		sleep(PATIENCE);
