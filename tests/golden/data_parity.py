@@ -1,11 +1,12 @@
-"""Compares every CSV and JSONL file of a folder as bertd and as pandas read it: rows, order, labels, samples, splits.
+"""Compares every CSV, JSONL and Parquet file of a folder as bertd and as pandas read it: rows, order, labels, samples, splits.
 
     .deps/venv/bin/python tests/golden/data_parity.py [--driver build/tests/bench/data] [FOLDER]
 
-Prints one line a file and exits 1 where anything differs. FOLDER is ../shared/data unless given.
+Prints one line a file and exits 1 where anything differs. FOLDER is ../shared/data unless given; its folders are read too.
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import pathlib
@@ -13,10 +14,21 @@ import subprocess
 import sys
 
 import pandas
+import pyarrow.parquet
 from sklearn.model_selection import train_test_split
 
 SEED = 42
 SHARE = 0.1
+SUFFIXES = (".csv", ".jsonl", ".parquet")
+
+
+@dataclasses.dataclass
+class Table:
+    path: pathlib.Path
+    frame: pandas.DataFrame  # text and label as they stand in the file
+    n_missing: int  # cells that pandas by itself takes for missing
+    label_column: str = "label"
+    class_names: list = None  # that the file declares
 
 
 def run(driver, *args):
@@ -25,12 +37,26 @@ def run(driver, *args):
     return done.returncode, rows, done.stderr
 
 
-def read_frame(path):
-    """The frame with its texts as they stand; and with the missing values that pandas itself finds."""
+def n_missing(frame, columns=("text", "label")):
+    return int(frame[list(columns)].isna().sum().sum())
+
+
+def read_parquet(path):
+    frame = pandas.read_parquet(path)
+    column = "label" if "label" in frame else next(c for c in frame.columns if c != "text")
+    declared = (pyarrow.parquet.read_schema(path).metadata or {}).get(b"huggingface")
+    feature = json.loads(declared)["info"]["features"][column] if declared else {}
+    frame = frame.rename(columns={column: "label"})
+    return Table(path, frame, n_missing(frame), column, feature.get("names"))
+
+
+def read_table(path):
+    if path.suffix == ".parquet":
+        return read_parquet(path)
     if path.suffix == ".csv":
-        return pandas.read_csv(path, dtype=str, keep_default_na=False), pandas.read_csv(path)
+        return Table(path, pandas.read_csv(path, dtype=str, keep_default_na=False), n_missing(pandas.read_csv(path)))
     frame = pandas.read_json(path, lines=True, dtype=False)
-    return frame, frame
+    return Table(path, frame, n_missing(frame))
 
 
 def label_name(value):
@@ -39,13 +65,10 @@ def label_name(value):
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def names_of(frame):
-    values = sorted(set(frame["label"]))
-    return [str(v) for v in values]
-
-
-def compare_table(driver, path, frame):
-    code, rows, errors = run(driver, "table", str(path), "text", "label")
+def compare_table(driver, table):
+    """All rows as they stand in the file."""
+    code, rows, errors = run(driver, "table", str(table.path), "text", table.label_column)
+    frame = table.frame
     if code:
         return [f"bertd refuses the file: {errors.strip()}"]
     faults = [] if len(rows) == len(frame) else [f"{len(rows)} rows, pandas has {len(frame)}"]
@@ -64,30 +87,42 @@ def compare_rows(what, rows, expected, names):
     return []
 
 
-def compare_load(driver, path, frame):
+def compare_part(driver, table, what, spec, parts, training_rows):
+    spec = {"label_column": table.label_column, **spec}
+    code, rows, errors = run(driver, "load", str(table.path.parent), json.dumps(spec))
+    if code:
+        return [f"{what}: bertd refuses: {errors.strip()[:300]}"]
+    names, rows = rows[0], sorted(rows[1:], key=lambda row: row[1])
+    if names != (table.class_names or [str(v) for v in sorted(set(training_rows["label"]))]):
+        return [f"{what}: the labels are {names}"]
+    faults = []
+    for split, expected in parts.items():
+        faults += compare_rows(f"{what} {split}", [r for r in rows if r[0] == split], expected, names)
+    return faults
+
+
+def compare_load(driver, table):
     """Labels, a sample and a split, through a whole dataset object."""
+    file, frame = table.path.name, table.frame
+    if table.class_names:
+        frame = frame.assign(label=[table.class_names[i] for i in frame["label"]])
     n = max(len(frame) // 40, 1)
+    sampled = {"file": file, "sample": n, "random_state": SEED}
     sample = frame.sample(n, random_state=SEED)
     train, validation = train_test_split(frame, test_size=SHARE, random_state=SEED)
-    faults = []
-    for what, spec, parts in [
-        ("whole", {"train": path.name, "test": {"file": path.name, "sample": n, "random_state": SEED}},
-         {"train": frame, "test": sample}),
-        ("sample", {"train": {"file": path.name, "sample": n, "random_state": SEED, "rows": [1, n]}, "test": None},
-         {"train": sample.iloc[1:n]}),
-        ("split", {"train": path.name, "validation_split": SHARE}, {"train": train, "validation": validation}),
-    ]:
-        code, rows, errors = run(driver, "load", str(path.parent), json.dumps(spec))
-        if code:
-            faults.append(f"{what}: bertd refuses: {errors.strip()[:300]}")
-            continue
-        names, rows = rows[0], sorted(rows[1:], key=lambda row: row[1])
-        if names != names_of(frame if what != "sample" else parts["train"]):
-            faults.append(f"{what}: the labels are {names}")
-            continue
-        for split, expected in parts.items():
-            faults += compare_rows(f"{what} {split}", [r for r in rows if r[0] == split], expected, names)
-    return faults
+    return (
+        compare_part(driver, table, "whole", {"train": file, "test": sampled}, {"train": frame, "test": sample}, frame)
+        + compare_part(driver, table, "sample", {"train": {**sampled, "rows": [1, n]}, "test": None},
+                       {"train": sample.iloc[1:n]}, sample.iloc[1:n])
+        + compare_part(driver, table, "split", {"train": file, "validation_split": SHARE},
+                       {"train": train, "validation": validation}, frame))
+
+
+def compare_refusal(driver, table):
+    """Several labels a row are told as such."""
+    code, _, errors = run(driver, "load", str(table.path.parent), json.dumps({"train": table.path.name}))
+    words = "the label is a list; one label for each text is supported"
+    return [] if code and words in errors else [f"label lists are not refused: {errors.strip()[:300]}"]
 
 
 def main():
@@ -96,18 +131,18 @@ def main():
     parser.add_argument("--driver", default=os.path.join(os.environ.get("BUILD", "build"), "tests/bench/data"))
     args = parser.parse_args()
     if not args.folder.is_dir():
-        parser.error(f"{args.folder} is no folder; name one with CSV or JSONL files")
-    paths = sorted(p for p in args.folder.iterdir() if p.suffix in (".csv", ".jsonl"))
+        parser.error(f"{args.folder} is no folder; name one with CSV, JSONL or Parquet files")
+    paths = sorted(p for p in args.folder.glob("**/*") if p.suffix in SUFFIXES)
     bad = 0
     for path in paths:
-        frame, inferred = read_frame(path)
-        faults = compare_table(args.driver, path, frame)
-        lists = any(isinstance(v, list) for v in frame["label"])
-        if not lists:
-            faults += compare_load(args.driver, path, frame)
-        missing = int(inferred[["text", "label"]].isna().sum().sum())
-        print(f"{'differs' if faults else 'equal':8} {path.name}: {len(frame)} rows"
-              f"{', label lists: rows only' if lists else ''}{f', {missing} cells NaN to pandas' if missing else ''}")
+        table = read_table(path)
+        lists = any(isinstance(v, list) for v in table.frame["label"])
+        faults = compare_table(args.driver, table)
+        faults += compare_refusal(args.driver, table) if lists else compare_load(args.driver, table)
+        print(f"{'differs' if faults else 'equal':8} {path.name}: {len(table.frame)} rows"
+              f"{', label lists: refused' if lists else ''}"
+              f"{f', {len(table.class_names)} class names' if table.class_names else ''}"
+              f"{f', {table.n_missing} cells NaN to pandas' if table.n_missing else ''}")
         for fault in faults[:5]:
             print(f"         {fault}")
         bad += bool(faults)
