@@ -167,23 +167,30 @@ asan: ## unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
 tsan: ## unit tests under ThreadSanitizer
 	@$(MAKE) --no-print-directory BUILD=build/tsan SAN=thread check-unit
 
-# The library without libtorch; the fake model is not needed by any parser. A folder of tests/data with a parser's name
-# has files to begin with.
-FUZZED := $(filter-out %.cpp,$(filter core/base/% core/text/% core/data/% core/model/% core/hub/%,$(CORE)))
-FUZZED_CPP := $(patsubst %,$(BUILD)/fuzz/%.o,$(filter core/data/%.cpp,$(CORE)))
-$(BUILD)/fuzz/%.cpp.o: %.cpp
-	@mkdir -p $(@D)
-	@$(FUZZ_CC) $(CPPFLAGS) $(CXXFLAGS) -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize=vptr,function -c -o $@ $<
-
+# The library without libtorch, compiled once: a parser takes from the archive what it needs. A folder of tests/data with
+# a parser's name has files to begin with.
+FUZZED := $(filter-out core/model/%.cpp,$(filter core/base/% core/text/% core/data/% core/hub/% core/model/%,$(CORE)))
+FUZZ_SAN := -fsanitize=address,undefined -fno-sanitize=vptr,function
 fuzz: deps ## a minute of libFuzzer on each parser (needs clang)
-	@$(MAKE) --no-print-directory -j2 $(FUZZED_CPP)
+	@$(MAKE) --no-print-directory -j2 $(BUILD)/fuzz/libbertd.a
 	@for t in $(basename $(notdir $(wildcard tests/fuzz/*.c))); do \
-		$(FUZZ_CC) $(CPPFLAGS) -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined tests/fuzz/$$t.c $(FUZZED) \
-			$(FUZZED_CPP) -o $(BUILD)/fuzz/$$t $(ARROW_LINK) $(LIBS) && \
+		$(FUZZ_CC) $(CPPFLAGS) -std=gnu11 -g -O1 $(FUZZ_SAN) -fsanitize=fuzzer tests/fuzz/$$t.c \
+			$(BUILD)/fuzz/libbertd.a -o $(BUILD)/fuzz/$$t $(ARROW_LINK) $(LIBS) && \
 		mkdir -p $(BUILD)/fuzz/$$t.corpus && $(BUILD)/fuzz/$$t -max_total_time=$(FUZZ_SECONDS) -verbosity=0 \
 			-artifact_prefix=$(BUILD)/fuzz/ $(BUILD)/fuzz/$$t.corpus \
 			$$(ls -d tests/data/$${t#fuzz_} 2>/dev/null) || exit 1; \
 	done
+$(BUILD)/fuzz/libbertd.a: $(patsubst %,$(BUILD)/fuzz/%.o,$(FUZZED))
+	@rm -f $@
+	@ar rcs $@ $^
+$(BUILD)/fuzz/%.c.o: %.c
+	@mkdir -p $(@D)
+	@echo "CC $<"
+	@$(FUZZ_CC) $(CPPFLAGS) -std=gnu11 -MMD -MP -g -O1 $(FUZZ_SAN) -fsanitize=fuzzer-no-link -c -o $@ $<
+$(BUILD)/fuzz/%.cpp.o: %.cpp
+	@mkdir -p $(@D)
+	@echo "CXX $<"
+	@$(FUZZ_CC) $(CPPFLAGS) $(CXXFLAGS) -O1 $(FUZZ_SAN) -fsanitize=fuzzer-no-link -c -o $@ $<
 FUZZ_CC := $(firstword $(shell for c in clang clang-19 clang-16 clang-14; do command -v $$c; done))
 FUZZ_SECONDS := 60
 
