@@ -25,6 +25,7 @@ struct mock {
 	int listener, stop[2];
 	int port;
 	pthread_t thread;
+	pthread_mutex_t busy; /* held while a connection is served */
 	void (*answer)(struct mock *m, int fd, const char *request);
 	void (*serve)(struct mock *m, int fd); /* instead of reading a head and answer */
 	void *arg;
@@ -114,17 +115,26 @@ static inline void *mock_run(void *arg)
 			       { .fd = m->stop[0], .events = POLLIN } };
 
 	while (poll(p, 2, -1) >= 0 && !p[1].revents) {
+		pthread_mutex_lock(&m->busy);
 		int fd = accept(m->listener, NULL, NULL);
-		if (fd < 0)
-			continue;
-		atomic_fetch_add(&m->connections, 1);
-		if (m->serve)
-			m->serve(m, fd);
-		else
-			mock_serve(m, fd);
-		close(fd);
+		if (fd >= 0) {
+			atomic_fetch_add(&m->connections, 1);
+			if (m->serve)
+				m->serve(m, fd);
+			else
+				mock_serve(m, fd);
+			close(fd);
+		}
+		pthread_mutex_unlock(&m->busy);
 	}
 	return NULL;
+}
+
+/* Until no connection is served: then what was seen may be read, and the answer changed. */
+static inline void mock_settle(struct mock *m)
+{
+	pthread_mutex_lock(&m->busy);
+	pthread_mutex_unlock(&m->busy);
 }
 
 /* On any free port of address, which may be IPv6; "::" is IPv4 too. False: the machine has no such
@@ -138,6 +148,7 @@ static inline bool mock_open(struct mock *m, const char *address)
 	socklen_t n = is_v6 ? sizeof(v6) : sizeof(v4);
 
 	memset(m, 0, sizeof(*m));
+	pthread_mutex_init(&m->busy, NULL);
 	BUG_ON(!is_v6 && inet_pton(AF_INET, address, &v4.sin_addr) != 1);
 	m->listener = socket(a->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (m->listener < 0 || bind(m->listener, a, n) != 0 || listen(m->listener, 64) != 0) {
@@ -154,6 +165,7 @@ static inline void mock_close(struct mock *m)
 {
 	BUG_ON(write(m->stop[1], "x", 1) != 1);
 	pthread_join(m->thread, NULL);
+	pthread_mutex_destroy(&m->busy);
 	close(m->listener);
 	close(m->stop[0]);
 	close(m->stop[1]);

@@ -160,7 +160,9 @@ static enum err get(const struct bomb *b, struct http_response *out, struct erri
 	server.arg = (void *)b;
 	server.answer = pour;
 	received = 0;
-	return http_get(&policy, &rq, out, ei);
+	enum err e = http_get(&policy, &rq, out, ei);
+	mock_settle(&server);
+	return e;
 }
 
 static void every_bomb_ends_at_its_limit(void **state)

@@ -86,7 +86,10 @@ static enum err run(struct get *g)
 {
 	buf_clear(&g->body);
 	g->rq.ctx = g;
-	return http_get(&g->policy, &g->rq, &g->out, &g->ei);
+	enum err e = http_get(&g->policy, &g->rq, &g->out, &g->ei);
+	mock_settle(&one);
+	mock_settle(&two);
+	return e;
 }
 
 static int open_servers(void **state)
@@ -819,6 +822,7 @@ static void nobody_has_to_be_asked(void **state)
 	assert_int_equal(run(&g), OK);
 	assert_int_equal(g.out.status, 200);
 	assert_int_equal(http_get(&g.policy, &g.rq, &g.out, NULL), OK);
+	mock_settle(&one);
 }
 
 /* Secrets */

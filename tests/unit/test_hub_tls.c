@@ -98,7 +98,9 @@ static enum err get(const char *host, struct errinfo *ei)
 	snprintf(url, sizeof(url), "https://%s:%d/x", host, server.port);
 	buf_reset(&body);
 	server.requests = 0;
-	return http_get(&policy, &rq, &out, ei);
+	enum err e = http_get(&policy, &rq, &out, ei);
+	mock_settle(&server);
+	return e;
 }
 
 static int open_server(void **state)
