@@ -31,6 +31,7 @@ struct transfer {
 	enum err verdict; /* what a callback of ours ended it with */
 	bool stopped;	  /* ended by us because the head says all */
 	bool refused;	  /* an address was */
+	bool hurry;	  /* curl has the next address to try, and nothing to wait for */
 	int64_t body_bytes;
 	int64_t window_bytes; /* since window_start */
 	double window_start;
@@ -51,7 +52,7 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
 	(void)purpose;
 	if (!t->policy->proxy && !address_is_public(&a->addr) &&
 	    !networks_contain(t->policy->private_networks, &a->addr)) {
-		t->refused = true;
+		t->refused = t->hurry = true;
 		return CURL_SOCKET_BAD;
 	}
 	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
@@ -245,31 +246,25 @@ static enum err watch(struct transfer *t)
 	return OK;
 }
 
-static CURLcode result_of(CURLM *multi)
-{
-	int left;
-	CURLMsg *msg = curl_multi_info_read(multi, &left);
-
-	return msg ? msg->data.result : CURLE_RECV_ERROR;
-}
-
 /* Moves bytes until curl or a callback ends it. */
 static CURLcode drive(struct transfer *t)
 {
-	int running = 1;
-	CURLcode rc = CURLE_OK;
+	int running = 1, left;
+	CURLMcode mc = curl_multi_add_handle(t->multi, t->easy);
+	CURLMsg *end = NULL;
 
-	BUG_ON(curl_multi_add_handle(t->multi, t->easy) != CURLM_OK);
-	while (t->verdict == OK) {
-		BUG_ON(curl_multi_perform(t->multi, &running) != CURLM_OK);
-		if (!running)
+	while (mc == CURLM_OK && t->verdict == OK) {
+		mc = curl_multi_perform(t->multi, &running);
+		if (mc != CURLM_OK || !running)
 			break;
 		t->verdict = watch(t);
-		if (t->verdict == OK)
-			curl_multi_poll(t->multi, NULL, 0, POLL_MS, NULL);
+		if (t->verdict == OK && !t->hurry)
+			mc = curl_multi_poll(t->multi, NULL, 0, POLL_MS, NULL);
+		t->hurry = false;
 	}
 	if (!running)
-		rc = result_of(t->multi);
+		end = curl_multi_info_read(t->multi, &left);
+	CURLcode rc = end ? end->data.result : CURLE_FAILED_INIT;
 	curl_multi_remove_handle(t->multi, t->easy);
 	return rc;
 }
@@ -328,7 +323,7 @@ static enum err run_hop(struct transfer *t)
 
 	head_init(&t->head);
 	t->verdict = OK;
-	t->stopped = t->refused = false;
+	t->stopped = t->refused = t->hurry = false;
 	t->body_bytes = 0;
 	t->curl_words[0] = '\0';
 	open_window(t);
@@ -340,7 +335,7 @@ static enum err run_hop(struct transfer *t)
 
 	if (t->verdict != OK || t->stopped)
 		return t->verdict;
-	if (t->refused && rc != CURLE_OK)
+	if (t->refused && rc == CURLE_COULDNT_CONNECT)
 		return err_set(t->ei, ERR_DENIED,
 			       "%s has an address that is not public, and not in "
 			       "private_networks",

@@ -719,12 +719,10 @@ static void silence_is_a_stall(void **state)
 	}
 }
 
-/* A byte every 50 ms for ever: never silent, and never done. */
+/* What arg says, then a byte every 50 ms for ever: never silent, and never done. */
 static void drip(struct mock *m, int fd, const char *request)
 {
-	(void)m;
-	(void)request;
-	mock_say(fd, "HTTP/1.1 200 OK\r\n\r\n");
+	say_arg(m, fd, request);
 	while (mock_pause(fd, 50) && mock_send(fd, "x", 1))
 		;
 }
@@ -736,6 +734,10 @@ static void a_drip_is_a_stall(void **state)
 	(void)state;
 	g.policy.stall_timeout_s = 1;
 	one.answer = drip;
+	one.arg = "HTTP/1.1 200 OK\r\nX-Field: ";
+	assert_int_equal(run(&g), ERR_NETWORK);
+	assert_string_equal(g.ei.msg, "127.0.0.1 stalled for 1 s");
+	one.arg = "HTTP/1.1 200 OK\r\n\r\n";
 	assert_int_equal(run(&g), ERR_NETWORK);
 	assert_string_equal(g.ei.msg, "127.0.0.1 stalled for 1 s");
 	assert_true(g.body.len > 0);
@@ -749,6 +751,7 @@ static void all_of_it_has_a_time(void **state)
 	(void)state;
 	g.policy.total_timeout_s = 1;
 	one.answer = drip;
+	one.arg = "HTTP/1.1 200 OK\r\n\r\n";
 	assert_int_equal(run(&g), ERR_NETWORK);
 	assert_string_equal(g.ei.msg, "127.0.0.1 took too long");
 	buf_clear(&g.body);
