@@ -94,8 +94,19 @@ static std::string subject(const struct parquet_file *p)
 	return "row " + std::to_string(p->row + 1) + ": " + quoted(p->at);
 }
 
+/* What an exception of Arrow is by a part of its message, where it has no type of its own. */
+static const struct {
+	const char *part, *words;
+} not_read[] = {
+	{ "Not yet implemented", "is in a form that is not read" },
+	{ "NotImplemented", "is in a form that is not read" },
+	{ "decrypt", "is encrypted" },
+};
+
 static enum err library_fault(const struct parquet_file *p, const char *what, struct errinfo *ei)
 {
+	std::string about = subject(p);
+
 	if (p->source.failed) {
 		errno = p->source.failed;
 		err_errno(ei, "reading the file failed");
@@ -103,11 +114,11 @@ static enum err library_fault(const struct parquet_file *p, const char *what, st
 	}
 	if (p->source.pool.refused)
 		return err_set(ei, ERR_TOO_LARGE, "%s needs more than %d bytes of memory at once",
-			       subject(p).c_str(), PARQUET_MAX_MEMORY);
-	bool unknown = strstr(what, "Not yet implemented") || strstr(what, "NotImplemented");
-	return err_set(ei, unknown ? ERR_UNSUPPORTED : ERR_SYNTAX, "%s %s: %s", subject(p).c_str(),
-		       unknown ? "is in a form that is not read" : "is damaged",
-		       quoted(what).c_str());
+			       about.c_str(), PARQUET_MAX_MEMORY);
+	for (auto &n : not_read)
+		if (strstr(what, n.part))
+			return err_set(ei, ERR_UNSUPPORTED, "%s %s", about.c_str(), n.words);
+	return err_set(ei, ERR_SYNTAX, "%s is damaged: %s", about.c_str(), quoted(what).c_str());
 }
 
 template <class F> static enum err guard(struct parquet_file *p, struct errinfo *ei, F &&f) noexcept

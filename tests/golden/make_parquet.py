@@ -15,6 +15,7 @@ import pathlib
 import pandas
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pyarrow.parquet.encryption as pe
 
 FOLDER = pathlib.Path("tests/data/parquet")
 SHARED = pathlib.Path("../shared/data/parquet")
@@ -98,6 +99,25 @@ def write_odd():
     write("latin1.parquet", pa.table({"text": latin, "label": pa.array([0, 1, 0, 1])}))
 
 
+class Keys(pe.KmsClient):
+    """Keys that nobody has to keep: what they wrap, they leave as it is."""
+
+    def wrap_key(self, key_bytes, master_key_identifier):
+        return key_bytes.hex().encode()
+
+    def unwrap_key(self, wrapped_key, master_key_identifier):
+        return bytes.fromhex(wrapped_key.decode())
+
+
+def write_encrypted():
+    """The column text encrypted; a footer that everybody can read, and one that nobody can."""
+    factory = pe.CryptoFactory(lambda config: Keys())
+    for name, plain in [("encrypted_column.parquet", True), ("encrypted.parquet", False)]:
+        properties = factory.file_encryption_properties(
+            pe.KmsConnectionConfig(), pe.EncryptionConfiguration("footer", column_keys={"text": ["text"]}, plaintext_footer=plain))
+        write(name, pa.table({"text": ["a", "b"], "label": [0, 1]}), encryption_properties=properties)
+
+
 def sums():
     """The number of rows and the sha256 of all rows as text, NUL, label, LF."""
     files = {}
@@ -116,6 +136,7 @@ def main():
     write_forms()
     write_types()
     write_odd()
+    write_encrypted()
     for path in sorted(FOLDER.iterdir()):
         print(f"{path.stat().st_size:6} {path.name}")
         assert path.stat().st_size < 5000

@@ -217,6 +217,22 @@ static void other_types_are_refused_by_name(void **state)
 	}
 }
 
+static void what_is_encrypted_is_refused_and_the_rest_is_read(void **state)
+{
+	static const char *const label[] = { "label" };
+	struct buf out = { 0 };
+
+	(void)state;
+	assert_reads("encrypted_column.parquet", label, 1, "i0;i1;");
+	assert_int_equal(render("encrypted_column.parquet", text_and_label, 2, &out),
+			 ERR_UNSUPPORTED);
+	assert_string_equal(out.data, "!the column \"text\" is encrypted");
+	buf_reset(&out);
+	assert_int_equal(render("encrypted.parquet", label, 1, &out), ERR_UNSUPPORTED);
+	assert_string_equal(out.data, "!the Parquet file is encrypted");
+	buf_clear(&out);
+}
+
 static void a_text_that_is_not_utf8_ends_the_reading_with_its_row(void **state)
 {
 	struct buf out = { 0 };
@@ -315,6 +331,7 @@ int main(void)
 		cmocka_unit_test(columns_are_listed_in_the_order_of_the_schema),
 		cmocka_unit_test(class_names_come_from_the_metadata_of_the_hub),
 		cmocka_unit_test(other_types_are_refused_by_name),
+		cmocka_unit_test(what_is_encrypted_is_refused_and_the_rest_is_read),
 		cmocka_unit_test(a_text_that_is_not_utf8_ends_the_reading_with_its_row),
 		cmocka_unit_test(a_wanted_column_that_is_there_twice_is_refused),
 		cmocka_unit_test(limits_are_kept),
