@@ -56,7 +56,7 @@ DRIVERS := $(patsubst tests/integration/%.c,$(BUILD)/tests/integration/%,$(sort 
 EMBED  := $(sort $(wildcard migrations/*.sql)) openapi.yaml
 
 .PHONY: help deps build run demo check check-unit check-integration check-golden check-parity check-layers check-docs docs \
-	check-docker asan tsan fuzz lint format bench bench-parquet bench-train bench-tokenizer bench-rows install clean
+	check-docker asan tsan fuzz lint format bench bench-parquet bench-train bench-tokenizer bench-rows bench-upload install clean
 .DEFAULT_GOAL := build
 
 help: ## this list
@@ -203,7 +203,7 @@ lint: ## formatting, and the syntax of the scripts
 format: ## clang-format on every file
 	@clang-format -i $(FORMATTED)
 
-bench: bench-tokenizer bench-parquet bench-train ## every benchmark
+bench: bench-tokenizer bench-parquet bench-train bench-upload ## every benchmark
 
 bench-parquet: deps ## memory and speed of reading one row group of 300 MB
 	@$(MAKE) --no-print-directory -j2 $(BUILD)/tests/bench/parquet
@@ -223,6 +223,9 @@ bench-tokenizer: build ## bertd's tokenizer beside the tokenizers library
 	@scripts/deps.sh parity
 	@$(MAKE) --no-print-directory -j2 $(BENCH)
 	@BUILD=$(BUILD) tests/bench/tokenizer_bench.sh
+
+bench-upload: build ## 512 MB that arrive in pieces: time, and what the daemon's memory grows by
+	@BERTD=$(BUILD)/bertd python3 tests/bench/upload.py
 
 install: build ## into $(DESTDIR)$(PREFIX), with the libraries the daemon loads
 	install -D -m 755 $(BUILD)/bertd $(DESTDIR)$(PREFIX)/bin/bertd
