@@ -60,6 +60,9 @@ step "the image has $megabytes MB"
 docker run --rm --entrypoint sh $BERTD_IMAGE -c 'for c in gcc cc g++ python3 pip make curl; do
 	if command -v $c; then exit 1; fi; done' || fail "the image holds a tool that only builds need"
 
+docker run --rm --entrypoint test $BERTD_IMAGE -s /etc/ssl/certs/ca-certificates.crt ||
+	fail "the image trusts no certificate authority: downloads would fail"
+
 wait_healthy() {
 	end=$(($(date +%s) + patience))
 	until [ "$(docker inspect -f '{{.State.Health.Status}}' "$container")" = healthy ]; do
@@ -95,6 +98,8 @@ curl -sS --fail -H "Authorization: Bearer $prometheus" "$url/metrics" >/dev/null
 step "uploading and queueing"
 data=$(ask '/datasets?name=reviews' -H 'Content-Type: text/csv' --data-binary @tests/data/reviews_train.csv | member id)
 test=$(ask '/datasets?name=test' -H 'Content-Type: text/csv' --data-binary @tests/data/reviews_test.csv | member id)
+format=$(ask /datasets --data-binary @tests/data/parquet/plain.parquet | member format)
+[ "$format" = parquet ] || fail "a Parquet file was taken for $format"
 job=$(ask /jobs -H 'Content-Type: application/json' -d "{\"model\": \"all-MiniLM-L6-v2\", \"name\": \"reviews\",
 	\"dataset\": {\"train\": \"$data\", \"validation_split\": 0.1, \"test\": \"$test\"},
 	\"args\": {\"num_train_epochs\": 4, \"logging_steps\": 5}}" | member id)
