@@ -68,7 +68,7 @@ deps: ## Debian packages, and the pinned wheels into .deps
 build: deps ## the daemon, build/bertd
 	@$(MAKE) --no-print-directory -j2 $(BUILD)/bertd
 
-$(BUILD)/bertd: $(BUILD)/server/main.c.o $(BUILD)/libbertd.a
+$(BUILD)/bertd: $(BUILD)/server/main.c.o $(BUILD)/gen/version.o $(BUILD)/libbertd.a
 	@echo "LINK $@"
 	@$(CXX) $(DEBUG) -o $@ $^ $(TORCH_LINK) $(ARROW_LINK) $(LIBS)
 
@@ -86,13 +86,16 @@ $(BUILD)/%.cpp.o: %.cpp
 	@echo "CXX $<"
 	@$(CXX) $(CPPFLAGS) $(CXXFLAGS) -c -o $@ $<
 
-# Written anew when the commit changes, so that no object keeps an old one.
-$(BUILD)/gen/version.h: FORCE
+# Written anew when the commit changes; only the daemon is linked again then.
+.PHONY: FORCE
+$(BUILD)/gen/version.c: FORCE
 	@mkdir -p $(@D)
-	@printf '#define BERTD_VERSION "%s"\n#define BERTD_COMMIT "%s"\n' $(VERSION) $(COMMIT) >$@.new
+	@printf '#include "version.h"\nconst char bertd_version[] = "%s", bertd_commit[] = "%s", bertd_build[] = "%s";\n' \
+		'$(VERSION)' '$(COMMIT)' '$(VERSION) (commit $(COMMIT))' >$@.new
 	@cmp -s $@.new $@ || cp $@.new $@
-FORCE:
-$(patsubst %,$(BUILD)/%.o,$(CORE) $(SERVER) server/main.c): | $(BUILD)/gen/version.h
+
+$(BUILD)/gen/version.o: $(BUILD)/gen/version.c
+	@$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 $(BUILD)/gen/embedded.c: scripts/embed.sh $(EMBED)
 	@mkdir -p $(@D)

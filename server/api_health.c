@@ -94,7 +94,7 @@ void root_get(struct app *app, const struct web_req *rq, struct web_res *rs)
 	(void)rq;
 	web_json(rs, 200,
 		 json_pack("{s:s, s:s, s:s, s:{s:s, s:s, s:s, s:s, s:s, s:s}}", "name", "bertd",
-			   "version", BERTD_VERSION, "description",
+			   "version", bertd_version, "description",
 			   "Fine-tunes BERT text classifiers and serves them.", "links", "contract",
 			   "/openapi.yaml", "jobs", "/jobs", "models", "/models", "datasets",
 			   "/datasets", "health", "/readyz", "metrics", "/metrics"));

@@ -262,7 +262,7 @@ static void print_version(const struct config *c, FILE *out)
 	struct errinfo ei;
 	enum err e = bert_device_info(c->device, &info, &ei);
 
-	fprintf(out, "bertd %s (commit %s)\n", BERTD_VERSION, BERTD_COMMIT);
+	fprintf(out, "bertd %s\n", bertd_build);
 	if (e == OK)
 		fprintf(out, "libtorch %s\ndevice %s\n", info.libtorch, info.name);
 	else

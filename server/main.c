@@ -136,7 +136,7 @@ static enum err start_threads(struct daemon *d, struct errinfo *ei)
 					.downloads = d->app.downloads,
 					.device = c->device,
 					.threads = (int)c->threads,
-					.version = BERTD_VERSION " (commit " BERTD_COMMIT ")" };
+					.version = bertd_build };
 	enum err e = serve_start(&serve, &d->app.serve, ei);
 
 	if (e == OK)
@@ -164,7 +164,7 @@ static enum err announce(const struct daemon *d, struct errinfo *ei)
 		log_info("listening",
 			 "listen=%s port=%d device=%s libtorch=%s version=%s commit=%s",
 			 d->config.listen, http_port(d->http), log_q(d->app.device.name),
-			 d->app.device.libtorch, BERTD_VERSION, BERTD_COMMIT);
+			 d->app.device.libtorch, bertd_version, bertd_commit);
 		notify_send("READY=1");
 	}
 	return e;

@@ -20,9 +20,9 @@ static void write_build(const struct app *app, struct buf *out)
 {
 	exposition_describe(out, "bertd_build_info", "gauge", "1; the labels say what runs.");
 	buf_puts(out, "bertd_build_info{");
-	exposition_label(out, "version", BERTD_VERSION);
+	exposition_label(out, "version", bertd_version);
 	buf_putc(out, ',');
-	exposition_label(out, "commit", BERTD_COMMIT);
+	exposition_label(out, "commit", bertd_commit);
 	buf_putc(out, ',');
 	exposition_label(out, "libtorch", app->device.libtorch);
 	buf_putc(out, ',');
