@@ -90,8 +90,8 @@ $(BUILD)/%.cpp.o: %.cpp
 .PHONY: FORCE
 $(BUILD)/gen/version.c: FORCE
 	@mkdir -p $(@D)
-	@printf '#include "version.h"\nconst char bertd_version[] = "%s", bertd_commit[] = "%s", bertd_build[] = "%s";\n' \
-		'$(VERSION)' '$(COMMIT)' '$(VERSION) (commit $(COMMIT))' >$@.new
+	@printf '#include "version.h"\nconst char bertd_version[] = "%s", bertd_commit[] = "%s", bertd_build[] = "%s";\nconst char bertd_agent[] = "bertd/%s";\n' \
+		'$(VERSION)' '$(COMMIT)' '$(VERSION) (commit $(COMMIT))' '$(VERSION)' >$@.new
 	@cmp -s $@.new $@ || cp $@.new $@
 
 $(BUILD)/gen/version.o: $(BUILD)/gen/version.c

@@ -19,7 +19,7 @@ static enum err open_fetch(const struct config *c, struct caches *k, struct erri
 				      .policy = { .http_hosts = c->http_hosts,
 						  .private_networks = k->private_networks,
 						  .proxy = c->proxy,
-						  .user_agent = "bertd/" BERTD_VERSION },
+						  .user_agent = bertd_agent },
 				      .max_file_bytes = c->max_download_bytes,
 				      .max_cache_bytes = c->max_hub_bytes,
 				      .min_free_bytes = c->min_free_bytes };

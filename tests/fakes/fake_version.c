@@ -4,3 +4,4 @@
 const char bertd_version[] = "0.0.0";
 const char bertd_commit[] = "test";
 const char bertd_build[] = "0.0.0 (commit test)";
+const char bertd_agent[] = "bertd/0.0.0";
