@@ -72,13 +72,3 @@ char *arena_copy(struct arena *a, const void *data, size_t n)
 	b->used += n + 1;
 	return copy;
 }
-
-void arena_join(struct arena *into, struct arena *from)
-{
-	struct block **end = &into->blocks;
-
-	while (*end)
-		end = &(*end)->next;
-	*end = from->blocks;
-	free(from);
-}

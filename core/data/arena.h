@@ -13,7 +13,4 @@ void arena_free(struct arena *a);
 /* A copy of n bytes, followed by a 0 byte. It stays where it is until the arena is freed. */
 char *arena_copy(struct arena *a, const void *data, size_t n);
 
-/* Moves all that `from` holds into `into` without copying, and frees `from`. */
-void arena_join(struct arena *into, struct arena *from);
-
 #endif

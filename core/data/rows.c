@@ -44,11 +44,6 @@ int rows_class_names(const struct rows *r, int wanted, char *const **names)
 	return r->reader->class_names ? r->reader->class_names(r, wanted, names) : 0;
 }
 
-int64_t rows_n_declared(const struct rows *r)
-{
-	return r->reader->n_declared ? r->reader->n_declared(r) : -1;
-}
-
 enum err rows_add_column(struct rows *r, const char *name, size_t len, struct errinfo *ei)
 {
 	if (len > ROWS_MAX_NAME)

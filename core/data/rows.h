@@ -61,7 +61,4 @@ int rows_column_of(const struct rows *r, int wanted);
  * Hub data set), borrowed; 0: none. */
 int rows_class_names(const struct rows *r, int wanted, char *const **names);
 
-/* How many rows the file says it has; -1: only reading tells. */
-int64_t rows_n_declared(const struct rows *r);
-
 #endif

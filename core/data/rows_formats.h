@@ -48,9 +48,8 @@ struct rows_reader {
 	 * ERR_SYNTAX: this row is broken, the next one may be read. Any other error ends it. */
 	enum err (*next)(struct rows *r, bool *end, struct errinfo *ei);
 	void (*close)(struct rows *r); /* also after a failed open */
-	/* See rows.h; NULL: the format cannot say. */
+	/* See rows.h; NULL: the format has none. */
 	int (*class_names)(const struct rows *r, int wanted, char *const **names);
-	int64_t (*n_declared)(const struct rows *r);
 };
 extern const struct rows_reader rows_csv, rows_jsonl, rows_parquet;
 

@@ -36,16 +36,10 @@ static int class_names(const struct rows *r, int wanted, char *const **names)
 	return parquet_class_names(r->parquet, wanted, names);
 }
 
-static int64_t n_declared(const struct rows *r)
-{
-	return parquet_n_rows(r->parquet);
-}
-
 const struct rows_reader rows_parquet = {
 	.name = "parquet",
 	.open = open_parquet,
 	.next = next_parquet,
 	.close = close_parquet,
 	.class_names = class_names,
-	.n_declared = n_declared,
 };
