@@ -3,6 +3,7 @@
 #ifndef BERTD_TRAIN_LOOP_H
 #define BERTD_TRAIN_LOOP_H
 
+#include "base/spool.h"
 #include "train/pack.h"
 #include "train/state.h"
 #include "train/trainer.h"
@@ -15,7 +16,7 @@ struct loop {
 	int64_t epoch_batches; /* of one epoch, before accumulation */
 	int64_t epoch_steps;   /* of one epoch */
 	bool evaluates;
-	int64_t *order;			 /* (train->n) of epoch order_of */
+	struct spool order;		 /* (train->n) int64_t: rows of epoch order_of */
 	int64_t order_of;		 /* -1: none drawn yet */
 	struct packer *packers;		 /* (gradient_accumulation_steps) */
 	struct bert_batch *micro;	 /* (gradient_accumulation_steps) views of the packers */

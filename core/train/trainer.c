@@ -58,10 +58,13 @@ static const int64_t *rows_of_epoch(struct loop *l, int64_t epoch)
 {
 	if (l->run->order)
 		return l->run->order + epoch * l->train->n;
-	if (l->order_of != epoch)
-		order_epoch((uint64_t)l->args->seed, epoch, l->train->n, l->order);
+	int64_t *order = (int64_t *)(void *)l->order.data;
+	if (l->order_of != epoch) {
+		order_epoch((uint64_t)l->args->seed, epoch, l->train->n, order);
+		spool_forget(&l->order);
+	}
 	l->order_of = epoch;
-	return l->order;
+	return order;
 }
 
 /* Packs the micro-batches of the next step: as many as accumulation wants, fewer at the end of an
@@ -182,7 +185,6 @@ static void loop_init(struct loop *l, const struct trainer_run *run)
 	l->evaluates = a->eval_strategy != STRATEGY_NO && l->validation->n > 0;
 	l->epoch_batches = ceil_div(l->train->n, a->per_device_train_batch_size);
 	l->epoch_steps = trainer_epoch_steps(a, l->train->n);
-	l->order = mem_zalloc((size_t)l->train->n, sizeof(*l->order));
 	l->packers = mem_zalloc(n_micro, sizeof(*l->packers));
 	l->micro = mem_zalloc(n_micro, sizeof(*l->micro));
 	trainer_state_init(&l->s);
@@ -196,7 +198,7 @@ static void loop_clear(struct loop *l)
 		packer_clear(&l->packers[i]);
 	free(l->packers);
 	free(l->micro);
-	free(l->order);
+	spool_close(&l->order);
 	json_decref(l->test_metrics);
 	trainer_state_clear(&l->s);
 }
@@ -242,10 +244,21 @@ static enum err remove_newer(struct loop *l, struct errinfo *ei)
 	return e;
 }
 
+/* On disk, so that memory does not grow with the rows. */
+static enum err make_order(struct loop *l, struct errinfo *ei)
+{
+	if (l->run->order)
+		return OK;
+	enum err e = spool_open(&l->order, l->run->dir, ei);
+	return e == OK ? spool_resize(&l->order, l->train->n * (int64_t)sizeof(int64_t), ei) : e;
+}
+
 static enum err begin(struct loop *l, struct errinfo *ei)
 {
 	enum err e = files_make_dirs(l->run->dir, ei);
 
+	if (e == OK)
+		e = make_order(l, ei);
 	if (e == OK)
 		e = checkpoint_sweep(l->run->dir, ei);
 	if (e == OK && l->run->resume)
