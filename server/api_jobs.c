@@ -144,7 +144,8 @@ static void prepare_and_queue(struct app *app, const struct web_req *rq, struct 
 	struct prepared prepared = { 0 };
 	static const struct fetch_how cached = { .cached_only = true };
 	struct errinfo ei = { "" };
-	enum err e = job_prepare(spec, &app->places, app->db, &cached, &prepared, &faults, &ei);
+	struct prepare_env env = { &app->places, app->db, &cached, app->config->device };
+	enum err e = job_prepare(spec, &env, &prepared, &faults, &ei);
 
 	if (faults_any(&faults))
 		web_fail_faults(rq, rs, "the job cannot be run as asked", &faults);

@@ -238,6 +238,7 @@ static void prepare(struct ahead *a, const struct job *j)
 					.status = job_state_name(JOB_QUEUED),
 					.cancelled = job_cancelled,
 					.ctx = &job };
+	struct prepare_env env = { a->config.places, a->config.db, &watch.how, NULL };
 	struct prepared prepared = { 0 };
 	struct faults faults = { 0 };
 	struct job_spec spec = { 0 };
@@ -246,8 +247,7 @@ static void prepare(struct ahead *a, const struct job *j)
 	download_watch_begin(&watch);
 	enum err e = job_spec_parse(j->spec, &spec, &ei);
 	if (e == OK)
-		e = job_prepare(&spec, a->config.places, a->config.db, &watch.how, &prepared,
-				&faults, &ei);
+		e = job_prepare(&spec, &env, &prepared, &faults, &ei);
 	download_watch_end(&watch);
 	log_info("prepared_ahead", "job=%s result=%s", j->id, err_name(e));
 	prepared_clear(&prepared);

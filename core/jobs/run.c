@@ -220,9 +220,10 @@ static enum err prepare_watched(struct run *r, struct faults *faults, struct err
 					.cancelled = must_end,
 					.ctx = r };
 
+	struct prepare_env prepare = { env->places, env->db, &watch.how, env->device };
+
 	download_watch_begin(&watch);
-	enum err e =
-		job_prepare(&r->spec, env->places, env->db, &watch.how, &r->prepared, faults, ei);
+	enum err e = job_prepare(&r->spec, &prepare, &r->prepared, faults, ei);
 	download_watch_end(&watch);
 	if (e != ERR_CANCELLED)
 		return e;

@@ -41,14 +41,21 @@ struct prepared {
 	struct tokens tokens; /* the encoded rows, the labels and the report as it was cached */
 	json_t *report;
 };
+struct prepare_env {
+	const struct places *places;
+	struct db *db;
+	const struct fetch_how
+		*how;	    /* of downloads; its cancelled() is asked while rows are encoded */
+	const char *device; /* that the job is to run on, "cpu", "cuda:0"; NULL: no estimate */
+};
 /* Finds the model, and the encoded data in the cache (token_cache.h); what is not there is read,
- * checked, encoded and reported on. What the user can mend goes to faults (ERR_INVALID); ERR_IO,
- * ERR_DISK_FULL, ERR_DB for the rest. What lies elsewhere is downloaded as `how` allows:
- * ERR_ABSENT, ERR_NETWORK, ERR_DENIED, ERR_CANCELLED. Used at submit, ahead of time and by the
- * worker. Slow: never on an HTTP thread. */
-enum err job_prepare(const struct job_spec *s, const struct places *p, struct db *db,
-		     const struct fetch_how *how, struct prepared *out, struct faults *faults,
-		     struct errinfo *ei) MUST_USE;
+ * checked, encoded and reported on. The report gets an "estimate" (estimate.h), unless the device
+ * does not answer. What the user can mend goes to faults (ERR_INVALID); ERR_IO, ERR_DISK_FULL,
+ * ERR_DB for the rest. What lies elsewhere is downloaded as `how` allows: ERR_ABSENT, ERR_NETWORK,
+ * ERR_DENIED; ERR_CANCELLED. Used at submit, ahead of time and by the worker. Slow: never on an
+ * HTTP thread. */
+enum err job_prepare(const struct job_spec *s, const struct prepare_env *env, struct prepared *out,
+		     struct faults *faults, struct errinfo *ei) MUST_USE;
 void prepared_clear(struct prepared *p);
 
 #endif

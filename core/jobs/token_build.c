@@ -13,6 +13,8 @@
 /* Part of every key: to be raised when the same request gives another file than before. */
 #define KEY_VERSION 1
 
+#define ASK_AFTER 10000 /* rows */
+
 /* --- the key --- */
 
 /* The hashes of the files that make a tokenizer; null for those that are not there. */
@@ -79,13 +81,17 @@ struct build {
 	struct dataset *data;
 	struct encoder *encoder;
 	struct tokens_writer *writer;
+	int64_t n_rows;
 };
 
 static enum err take(void *build, enum split s, int64_t place, const struct example *x,
 		     struct errinfo *ei)
 {
 	struct build *b = build;
+	const struct token_request *r = b->r;
 
+	if (b->n_rows++ % ASK_AFTER == 0 && r->cancelled && r->cancelled(r->cancelled_ctx))
+		return err_set(ei, ERR_CANCELLED, "stopped while the data was encoded");
 	return encoder_add(b->encoder, s, place, x, ei);
 }
 

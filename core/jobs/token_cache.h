@@ -8,6 +8,7 @@
 #ifndef BERTD_JOBS_TOKEN_CACHE_H
 #define BERTD_JOBS_TOKEN_CACHE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -37,6 +38,8 @@ struct token_request {
 	const struct dataset_spec *data;
 	dataset_opener *open; /* of its files */
 	void *open_ctx;
+	bool (*cancelled)(void *ctx); /* asked now and then while rows are encoded; NULL: never */
+	void *cancelled_ctx;
 	const struct tokenizer *tokenizer;
 	const char *tokenizer_dir; /* where it was opened */
 	int max_length;
@@ -47,7 +50,8 @@ struct token_request {
  * (data_files_json): from the cache when they are there, reading no more of the
  * data than its hash takes; else reads and encodes them, and keeps the file. Threads that ask for
  * the same at once wait for the first of them. What is wrong with the data goes to faults
- * (ERR_INVALID, as dataset_open and dataset_read say); ERR_IO, ERR_DISK_FULL for the rest. A file
+ * (ERR_INVALID, as dataset_open and dataset_read say); ERR_IO, ERR_DISK_FULL, ERR_CANCELLED for the
+ * rest. A file
  * that changes while it is read is used as it was read, and not kept. Without a cache
  * (places.tokens NULL) nothing is kept. */
 enum err token_cache_get(const struct places *p, const struct token_request *r, struct tokens *out,

@@ -5,6 +5,11 @@ import unittest
 from daemon import Daemon, csv_of, toy_rows
 
 
+def cached(report):
+    """What of a report comes from the file: not the names of the data files, nor what the device makes of the job."""
+    return {key: value for key, value in report.items() if key not in ("files", "estimate")}
+
+
 class Tokens(unittest.TestCase):
     def setUp(self):
         self.daemon = Daemon()
@@ -22,7 +27,8 @@ class Tokens(unittest.TestCase):
     def report(self, **members):
         answer = self.daemon.post("/jobs?dry_run=true", {"model": "tiny", "max_length": 16, **members})
         self.assertEqual(answer.status, 200, answer)
-        return answer.json["data_report"]
+        self.assertGreater(answer.json["data_report"]["estimate"]["seconds"], 0)
+        return cached(answer.json["data_report"])
 
     def test_a_data_set_is_encoded_once_until_its_file_is_damaged(self):
         d, root = self.daemon, self.daemon.folder / "root"
@@ -32,7 +38,7 @@ class Tokens(unittest.TestCase):
         self.assertEqual(self.counts(), (0, 1))
         self.assertEqual(self.report(dataset={"train": "copy.csv"}), first)
         job = d.submit(dataset={"train": "a.csv"}, args={"max_steps": 2})
-        self.assertEqual(d.wait(job)["data_report"], first)
+        self.assertEqual(cached(d.wait(job)["data_report"]), first)
         self.assertEqual(self.counts(), (3, 1))
         d.kill()
         file, = self.files()

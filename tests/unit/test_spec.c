@@ -193,7 +193,9 @@ static enum err prepare(struct fixture *f, const char *text, struct prepared *ou
 	json_t *body = parse(text);
 
 	assert_true(job_spec_read(body, &s, faults));
-	enum err e = job_prepare(&s, &f->p, f->db, &(struct fetch_how){ 0 }, out, faults, &f->ei);
+	struct fetch_how how = { 0 };
+	struct prepare_env env = { &f->p, f->db, &how, "cpu" };
+	enum err e = job_prepare(&s, &env, out, faults, &f->ei);
 	job_spec_clear(&s);
 	json_decref(body);
 	return e;
@@ -222,6 +224,8 @@ static void a_good_job_is_encoded_and_reported(void **state)
 			    3 * sizeof(int32_t));
 	json_t *rows = json_object_get(p.report, "rows");
 	assert_int_equal(json_integer_value(json_object_get(rows, "train")), 3);
+	const json_t *estimate = json_object_get(p.report, "estimate");
+	assert_true(json_number_value(json_object_get(estimate, "seconds")) > 0);
 	prepared_clear(&p);
 }
 

@@ -411,6 +411,25 @@ static void faults_are_told_for_every_file_at_once(void **state)
 	assert_int_equal(n_files(f->tokens), 0);
 }
 
+static bool at_once(void *ctx)
+{
+	(void)ctx;
+	return true;
+}
+
+static void who_asks_can_be_cancelled(void **state)
+{
+	struct fixture *f = *state;
+	struct faults faults = { 0 };
+	struct tokens t;
+
+	f->request.cancelled = at_once;
+	assert_int_equal(token_cache_get(&f->p, &f->request, &t, &faults, &f->ei), ERR_CANCELLED);
+	assert_int_equal(n_files(f->tokens), 0);
+	f->request.cancelled = NULL;
+	assert_int_equal(ask(f), 3);
+}
+
 static void without_a_cache_nothing_is_kept(void **state)
 {
 	struct fixture *f = *state;
@@ -437,6 +456,7 @@ int main(void)
 		TEST(threads_that_ask_for_the_same_make_it_once),
 		TEST(a_file_that_changes_meanwhile_is_used_and_not_kept),
 		TEST(faults_are_told_for_every_file_at_once),
+		TEST(who_asks_can_be_cancelled),
 		TEST(without_a_cache_nothing_is_kept),
 	};
 	return cmocka_run_group_tests_name("token_cache", tests, NULL, NULL);
