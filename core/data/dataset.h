@@ -40,6 +40,10 @@ struct dataset_spec {
  * the defaults either way. */
 bool dataset_spec_read(const json_t *object, const char *pointer, struct dataset_spec *spec,
 		       struct faults *faults);
+/* The same for an evaluation: test is required, and there is no other split; the labels are the
+ * model's, for the caller to set. */
+bool dataset_spec_read_test(const json_t *object, const char *pointer, struct dataset_spec *spec,
+			    struct faults *faults);
 /* The spec with every default written out, as GET /jobs/{id} shows it and dataset_spec_read takes
  * it. */
 json_t *dataset_spec_write(const struct dataset_spec *spec);

@@ -24,6 +24,17 @@ struct raw_spec {
 	double validation_split;
 };
 
+/* clang-format off */
+#define COLUMN_FIELDS \
+	{ "text_column", F_STRING, offsetof(struct raw_spec, text_column), .min = 1, \
+	  .max = NAME_MAX_BYTES, .help = "The column of the texts." }, \
+	{ "text_pair_column", F_STRING, offsetof(struct raw_spec, text_pair_column), .min = 1, \
+	  .max = NAME_MAX_BYTES, .nullable = true, \
+	  .help = "The column of the second texts, for pairs." }, \
+	{ "label_column", F_STRING, offsetof(struct raw_spec, label_column), .min = 1, \
+	  .max = NAME_MAX_BYTES, .help = "The column of the labels." }
+/* clang-format on */
+
 static const struct field spec_fields[] = {
 	{ "train", F_ANY, offsetof(struct raw_spec, splits[SPLIT_TRAIN]), .required = true,
 	  .nullable = true,
@@ -33,18 +44,19 @@ static const struct field spec_fields[] = {
 	  .nullable = true, .help = "The rows to evaluate on while training." },
 	{ "test", F_ANY, offsetof(struct raw_spec, splits[SPLIT_TEST]), .nullable = true,
 	  .help = "The rows to evaluate on once, at the end." },
-	{ "text_column", F_STRING, offsetof(struct raw_spec, text_column), .min = 1,
-	  .max = NAME_MAX_BYTES, .help = "The column of the texts." },
-	{ "text_pair_column", F_STRING, offsetof(struct raw_spec, text_pair_column), .min = 1,
-	  .max = NAME_MAX_BYTES, .nullable = true,
-	  .help = "The column of the second texts, for pairs." },
-	{ "label_column", F_STRING, offsetof(struct raw_spec, label_column), .min = 1,
-	  .max = NAME_MAX_BYTES, .help = "The column of the labels." },
+	COLUMN_FIELDS,
 	{ "labels", F_ARRAY, offsetof(struct raw_spec, labels), .nullable = true,
 	  .help = "The names of the classes in the order of their indices." },
 	{ "validation_split", F_DOUBLE, offsetof(struct raw_spec, validation_split), .min = 0,
 	  .max = 1, .above_min = true, .nullable = true,
 	  .help = "The share of the training rows to evaluate on instead." },
+	{ 0 },
+};
+
+static const struct field test_fields[] = {
+	{ "test", F_ANY, offsetof(struct raw_spec, splits[SPLIT_TEST]), .required = true,
+	  .help = "The rows to evaluate on." },
+	COLUMN_FIELDS,
 	{ 0 },
 };
 
@@ -211,13 +223,13 @@ static bool check_whole(const struct raw_spec *raw, const char *pointer, struct 
 	return ok;
 }
 
-bool dataset_spec_read(const json_t *object, const char *pointer, struct dataset_spec *spec,
-		       struct faults *faults)
+static bool read_spec(const struct field *table, const json_t *object, const char *pointer,
+		      struct dataset_spec *spec, struct faults *faults)
 {
 	struct raw_spec raw = { .text_column = mem_strdup("text"),
 				.label_column = mem_strdup("label") };
 	char where[FIELDS_POINTER_SIZE];
-	bool ok = fields_read(spec_fields, object, pointer, &raw, faults);
+	bool ok = fields_read(table, object, pointer, &raw, faults);
 
 	*spec = (struct dataset_spec){ .seed = DEFAULT_SEED };
 	ok &= check_whole(&raw, pointer, faults);
@@ -239,6 +251,18 @@ bool dataset_spec_read(const json_t *object, const char *pointer, struct dataset
 	raw.text_column = raw.text_pair_column = raw.label_column = NULL;
 	fields_clear(spec_fields, &raw);
 	return ok;
+}
+
+bool dataset_spec_read(const json_t *object, const char *pointer, struct dataset_spec *spec,
+		       struct faults *faults)
+{
+	return read_spec(spec_fields, object, pointer, spec, faults);
+}
+
+bool dataset_spec_read_test(const json_t *object, const char *pointer, struct dataset_spec *spec,
+			    struct faults *faults)
+{
+	return read_spec(test_fields, object, pointer, spec, faults);
 }
 
 static json_t *write_split(const struct split_spec *split)

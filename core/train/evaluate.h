@@ -1,4 +1,4 @@
-/* Evaluation of a labelled split, as trainer.evaluate() with the tutorial's compute_metrics, and
+/* Evaluation of labelled rows, as trainer.evaluate() with the tutorial's compute_metrics, and
  * more. */
 #ifndef BERTD_TRAIN_EVALUATE_H
 #define BERTD_TRAIN_EVALUATE_H
@@ -8,6 +8,21 @@
 #include "base/err.h"
 #include "data/examples.h"
 #include "model/bert.h"
+
+/* What the rows of an evaluation add up to. */
+struct evaluation {
+	int num_labels;
+	int64_t n;	    /* rows so far */
+	double loss;	    /* sum over the rows */
+	int64_t *confusion; /* (num_labels, num_labels), row = true class */
+};
+void evaluation_init(struct evaluation *v, int num_labels);
+void evaluation_clear(struct evaluation *v);
+/* One row; logits (num_labels), label in [0, num_labels). */
+void evaluation_add(struct evaluation *v, const float *logits, int label);
+/* The metrics as evaluate() gives them, of n_steps batches in so many seconds. */
+json_t *evaluation_metrics(const struct evaluation *v, const char *const *labels, int64_t n_steps,
+			   double seconds);
 
 /* Runs the split in batches of batch_size sequences. *metrics is a new object with eval_loss,
  * eval_accuracy, eval_f1 (macro), eval_precision and eval_recall (macro), eval_runtime,
