@@ -22,6 +22,8 @@ web_handler tokenize_create;
 web_handler models_list, models_get, models_delete;
 /* api_import.c: a model from a tar archive, or one that is there by its name */
 web_handler models_create;
+/* api_evaluate.c: a model on a labelled data set */
+web_handler models_evaluate;
 /* api_export.c: a model as a tar archive */
 web_handler models_export;
 /* api_health.c */

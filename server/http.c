@@ -8,6 +8,7 @@
 #include "http.h"
 
 #include <microhttpd.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -167,6 +168,17 @@ static const char *get_header(const struct web_req *rq, const char *name)
 	const struct visit *v = rq->transport;
 
 	return MHD_lookup_connection_value(v->connection, MHD_HEADER_KIND, name);
+}
+
+/* A suspended connection is not looked at by MHD. */
+static bool is_gone(const struct web_req *rq)
+{
+	const struct visit *v = rq->transport;
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(v->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct pollfd p = { .fd = info->connect_fd, .events = POLLRDHUP };
+
+	return poll(&p, 1, 0) == 1;
 }
 
 /* Streams */
@@ -386,6 +398,7 @@ static enum MHD_Result begin(struct visit *v, const char *method)
 	v->phase = PHASE_BODY;
 	v->x.rq.transport = v;
 	v->x.rq.get_header = get_header;
+	v->x.rq.is_gone = is_gone;
 	return exchange_begin(&v->x, method) ? answer(v) : MHD_YES;
 }
 

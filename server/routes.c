@@ -32,6 +32,7 @@ const struct web_route web_routes[] = {
 	{ "GET", "/models", models_list, SCOPE_READ, ON_POOL, .query = page },
 	{ "GET", "/models/:id", models_get, SCOPE_READ, ON_POOL },
 	{ "DELETE", "/models/:id", models_delete, SCOPE_TRAIN, ON_POOL },
+	{ "POST", "/models/:id/evaluate", models_evaluate, SCOPE_SERVE, ON_POOL, .json = true },
 	{ "GET", "/models/:id/export", models_export, SCOPE_READ, ON_POOL },
 
 	{ "GET", "/livez", livez_get, SCOPE_NONE },

@@ -53,6 +53,9 @@ struct web_req {
 	void (*each_query)(const struct web_req *rq,
 			   void (*visit)(void *ctx, const char *name, const char *value),
 			   void *ctx);
+	/* Whether the client has closed its side while the request is worked on, so that nobody
+	 * waits for the answer; NULL: cannot be known. On a pool thread. */
+	bool (*is_gone)(const struct web_req *rq);
 	const void *transport; /* of get_query and get_header */
 };
 

@@ -43,24 +43,15 @@ static void every_error_has_its_status(void **state)
 		int status;
 		const char *code;
 	} cases[] = {
-		{ ERR_SYNTAX, 400, "syntax" },
-		{ ERR_INVALID, 422, "invalid" },
-		{ ERR_NOT_FOUND, 404, "not_found" },
-		{ ERR_CONFLICT, 409, "conflict" },
-		{ ERR_TOO_LARGE, 413, "too_large" },
-		{ ERR_UNSUPPORTED, 415, "unsupported" },
-		{ ERR_BUSY, 503, "busy" },
-		{ ERR_CANCELLED, 500, "internal" },
-		{ ERR_DB, 500, "internal" },
-		{ ERR_IO, 500, "internal" },
-		{ ERR_DISK_FULL, 507, "disk_full" },
-		{ ERR_QUOTA, 507, "quota" },
-		{ ERR_MODEL, 500, "internal" },
-		{ ERR_NETWORK, 502, "network" },
-		{ ERR_DENIED, 403, "denied" },
-		{ ERR_ABSENT, 503, "absent" },
-		{ ERR_DEVICE, 500, "internal" },
-		{ ERR_DEVICE_MEMORY, 503, "device_memory" },
+		{ ERR_SYNTAX, 400, "syntax" },	     { ERR_INVALID, 422, "invalid" },
+		{ ERR_NOT_FOUND, 404, "not_found" }, { ERR_CONFLICT, 409, "conflict" },
+		{ ERR_TOO_LARGE, 413, "too_large" }, { ERR_UNSUPPORTED, 415, "unsupported" },
+		{ ERR_BUSY, 503, "busy" },	     { ERR_CANCELLED, 500, "internal" },
+		{ ERR_DB, 500, "internal" },	     { ERR_IO, 500, "internal" },
+		{ ERR_DISK_FULL, 507, "disk_full" }, { ERR_QUOTA, 507, "quota" },
+		{ ERR_MODEL, 500, "internal" },	     { ERR_NETWORK, 502, "network" },
+		{ ERR_DENIED, 403, "denied" },	     { ERR_ABSENT, 503, "absent" },
+		{ ERR_DEVICE, 500, "internal" },     { ERR_DEVICE_MEMORY, 503, "device_memory" },
 	};
 	(void)state;
 
