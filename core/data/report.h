@@ -22,7 +22,8 @@ struct report_input {
 /* A new object, its members by split ("train", "validation", "test") where nothing else is said:
  *
  * - "rows"; "empty_texts"; "label_counts": {"train": {"negative": 312, …}}.
- * - "duplicates": rows that repeat an earlier one of their split; "duplicate_lines": the first of
+ * - "duplicates": rows that repeat an earlier one of their split, in its order, which samples and
+ *   validation_split shuffle; "duplicate_lines": the first of
  *   them, at most REPORT_SHOWN pairs [line, first line].
  * - "overlap": {"train_validation": n, "train_test": n}: rows of the second whose text is in the
  *   first; "overlap_lines": the first of them, pairs [line in the second, line in train].

@@ -70,6 +70,28 @@ static struct plan plan_of(const struct estimate_input *in)
 	return p;
 }
 
+/* --- the model --- */
+
+/* Parameters outside the word embeddings, of which a step touches few. */
+static double dense_parameters(const struct bert_config *c)
+{
+	return (double)(bert_config_n_parameters(c) - c->vocab_size * c->hidden_size);
+}
+
+/* Word pieces that occur in so many tokens: Heaps' law with the constants of English reviews. */
+static double word_parameters(const struct estimate_input *in)
+{
+	double rows =
+		fmin((double)in->config->vocab_size, 30 * sqrt(in->splits[SPLIT_TRAIN].tokens));
+
+	return rows * (double)in->config->hidden_size;
+}
+
+static double trained_parameters(const struct estimate_input *in)
+{
+	return dense_parameters(in->config) + word_parameters(in);
+}
+
 /* --- time --- */
 
 struct work {
@@ -138,14 +160,6 @@ static struct work forward(const struct estimate_input *in, const struct estimat
 	};
 }
 
-/* Parameters outside the word embeddings, of which a step touches few. */
-static double dense_parameters(const struct bert_config *c)
-{
-	return (double)(bert_config_n_parameters(c) - c->vocab_size * c->hidden_size);
-}
-
-static double word_rows(const struct estimate_input *in);
-
 static double seconds_of(const struct estimate_input *in, struct work w)
 {
 	return w.flops / in->speed.flops + w.bytes / in->speed.bytes_per_second +
@@ -155,13 +169,12 @@ static double seconds_of(const struct estimate_input *in, struct work w)
 static double training_seconds(const struct estimate_input *in, const struct plan *p)
 {
 	struct work w = forward(in, &in->splits[SPLIT_TRAIN], p->passes, p->micro_batches);
-	double dense =
-		dense_parameters(in->config) + word_rows(in) * (double)in->config->hidden_size;
 
 	w.flops *= 1 + BACKWARD;
 	w.bytes *= 1 + BACKWARD;
 	w.calls *= 1 + BACKWARD;
-	w.bytes += 4 * dense * (p->steps * OPTIMIZER_USES + p->micro_batches * PARAMETER_USES);
+	w.bytes += 4 * trained_parameters(in) *
+		   (p->steps * OPTIMIZER_USES + p->micro_batches * PARAMETER_USES);
 	return seconds_of(in, w);
 }
 
@@ -180,8 +193,7 @@ static double evaluation_seconds(const struct estimate_input *in, enum split spl
 static double total_seconds(const struct estimate_input *in, const struct plan *p)
 {
 	double weights = 4 * (double)bert_config_n_parameters(in->config);
-	double moments = 8 * (dense_parameters(in->config) +
-			      word_rows(in) * (double)in->config->hidden_size);
+	double moments = 8 * trained_parameters(in);
 
 	return OPEN_SECONDS + training_seconds(in, p) +
 	       p->evaluations * evaluation_seconds(in, SPLIT_VALIDATION) +
@@ -193,12 +205,6 @@ static double total_seconds(const struct estimate_input *in, const struct plan *
 
 #define BASE_CPU  200e6 /* the program with libtorch, before any model */
 #define BASE_CUDA 600e6 /* the context and the libraries' workspace */
-
-/* Word pieces that occur in so many tokens: Heaps' law with the constants of English reviews. */
-static double word_rows(const struct estimate_input *in)
-{
-	return fmin((double)in->config->vocab_size, 30 * sqrt(in->splits[SPLIT_TRAIN].tokens));
-}
 
 /* Tokens of the largest of n_batches random batches: the sum of `batch` lengths, some deviations
  * above its mean. */
@@ -237,8 +243,7 @@ static double evaluation_activations(const struct estimate_input *in, enum split
 static double peak_bytes(const struct estimate_input *in, const struct plan *p)
 {
 	double weights = (double)bert_config_n_parameters(in->config);
-	double rows = word_rows(in) * (double)in->config->hidden_size;
-	double trained = dense_parameters(in->config) + rows;
+	double rows = word_parameters(in), trained = trained_parameters(in);
 	double gradients = 4 * trained, activations = training_activations(in, p);
 	double evaluation = fmax(evaluation_activations(in, SPLIT_VALIDATION),
 				 evaluation_activations(in, SPLIT_TEST));
@@ -250,7 +255,7 @@ static double peak_bytes(const struct estimate_input *in, const struct plan *p)
 
 json_t *estimate_job(const struct estimate_input *in)
 {
-	BUG_ON(in->splits[SPLIT_TRAIN].n < 1);
+	BUG_ON(!(in->splits[SPLIT_TRAIN].tokens > 0));
 	struct plan p = plan_of(in);
 	double flos = trainer_flos(in->config, bert_config_n_parameters(in->config),
 				   (int64_t)p.rows, in->max_length);
