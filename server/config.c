@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "version.h"
 
 #define TERA	  (1024.0 * 1024 * 1024 * 1024)
 #define O(member) offsetof(struct config, member)
@@ -360,6 +361,44 @@ static bool is_device(const char *s)
 	return strncmp(s, "cuda:", 5) == 0 && parse_int(s + 5, false, &n) && n < 64;
 }
 
+void config_fetch(const struct config *c, const struct networks *private_networks,
+		  struct fetch_config *out)
+{
+	*out = (struct fetch_config){ .endpoint = c->hf_endpoint,
+				      .token = c->hf_token,
+				      .offline = c->offline,
+				      .data_hosts = c->data_hosts,
+				      .policy = { .http_hosts = c->http_hosts,
+						  .private_networks = private_networks,
+						  .proxy = c->proxy,
+						  .user_agent = bertd_agent },
+				      .max_file_bytes = c->max_download_bytes,
+				      .max_cache_bytes = c->max_hub_bytes,
+				      .min_free_bytes = c->min_free_bytes };
+}
+
+enum err config_networks(const struct config *c, struct networks **out, struct errinfo *ei)
+{
+	struct errinfo why;
+
+	if (networks_parse(c->private_networks, out, &why) != OK)
+		return err_set(ei, ERR_INVALID, "private_networks: %.400s", why.msg);
+	return OK;
+}
+
+static enum err check_fetch(const struct config *c, struct errinfo *ei)
+{
+	struct networks *networks = NULL;
+	struct fetch_config fetch;
+	enum err e = config_networks(c, &networks, ei);
+
+	config_fetch(c, networks, &fetch);
+	if (e == OK)
+		e = fetch_check_config(&fetch, ei);
+	networks_free(networks);
+	return e;
+}
+
 enum err config_check(const struct config *c, struct errinfo *ei)
 {
 	struct sockaddr_storage address;
@@ -386,5 +425,5 @@ enum err config_check(const struct config *c, struct errinfo *ei)
 			       "max_streams: must be below max_connections (%lld), or streams shut "
 			       "everybody else out",
 			       (long long)c->max_connections);
-	return OK;
+	return check_fetch(c, ei);
 }

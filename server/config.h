@@ -15,6 +15,7 @@
 
 #include "base/err.h"
 #include "base/fields.h"
+#include "hub/fetch.h"
 
 struct config {
 	char *listen;	 /* "127.0.0.1:8080"; port 0: the system chooses */
@@ -57,6 +58,13 @@ enum config_action { CONFIG_RUN, CONFIG_EXIT_OK };
 enum err config_load(int argc, char *const *argv, char *const *env, FILE *out, struct config *c,
 		     enum config_action *action, struct errinfo *ei) MUST_USE;
 void config_clear(struct config *c);
+
+/* What the options say of downloads, but for the folder. Borrows from both. */
+void config_fetch(const struct config *c, const struct networks *private_networks,
+		  struct fetch_config *out);
+/* The option private_networks. ERR_INVALID. */
+enum err config_networks(const struct config *c, struct networks **out,
+			 struct errinfo *ei) MUST_USE;
 
 /* The defaults, as new strings. */
 void config_init(struct config *c);

@@ -42,16 +42,25 @@ static struct shape shape_of(const char *text, size_t len)
 	return shape;
 }
 
-enum err json_parse_bounded(const char *text, size_t len, size_t max_values, json_t **out,
-			    struct errinfo *ei)
+enum err json_check_shape(const char *text, size_t len, size_t max_values, struct errinfo *ei)
 {
 	struct shape shape = shape_of(text, len);
-	json_error_t je;
 
 	if (shape.depth > JSON_MAX_DEPTH)
 		return err_set(ei, ERR_SYNTAX, "nested deeper than %d levels", JSON_MAX_DEPTH);
 	if (shape.values > max_values)
 		return err_set(ei, ERR_SYNTAX, "more than %zu values", max_values);
+	return OK;
+}
+
+enum err json_parse_bounded(const char *text, size_t len, size_t max_values, json_t **out,
+			    struct errinfo *ei)
+{
+	enum err e = json_check_shape(text, len, max_values, ei);
+	json_error_t je;
+
+	if (e != OK)
+		return e;
 	*out = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL,
 			  &je);
 	if (!*out)

@@ -17,6 +17,9 @@ enum err json_parse(const char *text, size_t len, json_t **out, struct errinfo *
  * takes up to about 250 bytes of memory, and as few as 3 bytes of text. */
 enum err json_parse_bounded(const char *text, size_t len, size_t max_values, json_t **out,
 			    struct errinfo *ei) MUST_USE;
+/* The bounds alone, on depth and number of values, for a text that somebody else parses. */
+enum err json_check_shape(const char *text, size_t len, size_t max_values,
+			  struct errinfo *ei) MUST_USE;
 
 /* Appends v as compact text in the order of its keys; a double as the shortest number that reads
  * back as the same one, as Python prints it. */

@@ -17,7 +17,7 @@ static char *copy(const char *s)
 }
 
 /* http:// is for those that http_hosts names, the endpoint like every other. */
-static enum err check_config(const struct fetch_config *c, struct errinfo *ei)
+enum err fetch_check_config(const struct fetch_config *c, struct errinfo *ei)
 {
 	struct errinfo why;
 	size_t n = strlen(c->endpoint);
@@ -51,7 +51,7 @@ enum err fetch_open(const struct fetch_config *c, struct fetch **out, struct err
 {
 	struct cache_limits limits = { c->max_cache_bytes, c->min_free_bytes };
 	struct cache *cache = NULL;
-	enum err e = check_config(c, ei);
+	enum err e = fetch_check_config(c, ei);
 
 	if (e == OK)
 		e = cache_open(c->dir, &limits, &cache, ei);

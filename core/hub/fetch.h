@@ -36,6 +36,9 @@ struct fetch_config {
 	void (*sleep_ms)(int ms); /* between tries; NULL: really. A test counts instead. */
 };
 
+/* What can be said of a config without a cache: endpoint, data_hosts and policy. ERR_INVALID names
+ * the option. Pure. */
+enum err fetch_check_config(const struct fetch_config *c, struct errinfo *ei) MUST_USE;
 /* Copies the config, but for policy.private_networks, which has to outlive *out. ERR_INVALID for an
  * endpoint or a list that is none; ERR_IO. */
 enum err fetch_open(const struct fetch_config *c, struct fetch **out, struct errinfo *ei) MUST_USE;

@@ -447,13 +447,12 @@ static enum err check_proxy(const char *proxy, struct errinfo *ei)
 	struct url u;
 
 	if (strncmp(proxy, "http://", 7) != 0)
-		return err_set(ei, ERR_INVALID, "the proxy must begin with http://");
+		return err_set(ei, ERR_INVALID, "proxy: must begin with http://");
 	char *bare = mem_printf("http://%s", at ? at + 1 : proxy + 7);
 	enum err e = url_parse(bare, &u, NULL);
 	free(bare);
 	if (e != OK || strcmp(u.text + u.path, "/") != 0)
-		return err_set(ei, ERR_INVALID,
-			       "the proxy must be http://[USER:PASSWORD@]HOST:PORT");
+		return err_set(ei, ERR_INVALID, "proxy: must be http://[USER:PASSWORD@]HOST:PORT");
 	return OK;
 }
 

@@ -227,7 +227,8 @@ enum err url_check_hosts(const char *list, struct errinfo *ei)
 		snprintf(text, sizeof(text), "http://%.*s", n < HTTP_HOST_SIZE ? n : HTTP_HOST_SIZE,
 			 list);
 		if (strcspn(text + 7, "/?#") != (size_t)n || url_parse(text, &u, NULL) != OK)
-			return err_set(ei, ERR_INVALID, "\"%.*s\" is neither HOST nor HOST:PORT",
+			return err_set(ei, ERR_INVALID,
+				       "http_hosts: \"%.*s\" is neither HOST nor HOST:PORT",
 				       n < 80 ? n : 80, list);
 		list += n;
 	}

@@ -3,13 +3,15 @@
 
 #include "base/buf.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "text/unicode.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define FILE_MAX (64u << 20) /* bytes of one file; the largest vocabularies in use have 5 MB */
+#define FILE_MAX   (64u << 20) /* bytes of one file; the largest vocabularies in use have 5 MB */
+#define VALUES_MAX (1u << 20)  /* of JSON; the largest in use have 250,000 */
 
 /* The messages of files.h hold the path, which no client may see. */
 static enum err read_file(const char *dir, const char *name, struct buf *out, struct errinfo *ei)
@@ -28,22 +30,31 @@ static enum err read_file(const char *dir, const char *name, struct buf *out, st
 	return OK;
 }
 
+static enum err parse(const char *text, size_t len, const char *name, json_t **out,
+		      struct errinfo *ei)
+{
+	struct errinfo why;
+	json_error_t je;
+
+	if (json_check_shape(text, len, VALUES_MAX, &why) != OK)
+		return err_set(ei, ERR_INVALID, "%s: %s", name, why.msg);
+	*out = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &je);
+	if (!*out)
+		return err_set(ei, ERR_INVALID, "%s, line %d, column %d: %s", name, je.line,
+			       je.column, je.text);
+	if (!json_is_object(*out))
+		return err_set(ei, ERR_INVALID, "%s is not a JSON object", name);
+	return OK;
+}
+
 enum err source_read(const char *dir, const char *name, struct source *src, struct errinfo *ei)
 {
 	struct buf text = { 0 };
-	json_error_t je;
 	enum err e = read_file(dir, name, &text, ei);
 
 	*src = (struct source){ .name = name };
-	if (e == OK) {
-		src->json = json_loadb(text.data ? text.data : "", text.len,
-				       JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &je);
-		if (!src->json)
-			e = err_set(ei, ERR_INVALID, "%s, line %d, column %d: %s", name, je.line,
-				    je.column, je.text);
-		else if (!json_is_object(src->json))
-			e = err_set(ei, ERR_INVALID, "%s is not a JSON object", name);
-	}
+	if (e == OK)
+		e = parse(text.data ? text.data : "", text.len, name, &src->json, ei);
 	buf_clear(&text);
 	return e == ERR_NOT_FOUND ? OK : e;
 }

@@ -431,6 +431,13 @@ static void unsafe_combinations_are_refused(void **state)
 		{ "--listen=localhost:80", NULL, NULL },
 		{ "--max-connections=2", "--max-streams=1", "max_connections: must be at least" },
 		{ "--max-connections=64", "--max-streams=64", "max_streams: must be below" },
+		{ "--hf-endpoint=ftp://x.example", NULL, "hf_endpoint: " },
+		{ "--hf-endpoint=https://x.example/", NULL, "hf_endpoint: must not end" },
+		{ "--hf-endpoint=http://x.example", NULL, "hf_endpoint: " },
+		{ "--hf-endpoint=http://x.example", "--http-hosts=x.example", NULL },
+		{ "--private-networks=10.0.0.0/99", NULL, "private_networks: " },
+		{ "--data-hosts=a b", NULL, "data_hosts: " },
+		{ "--http-hosts=http://x", NULL, "http_hosts: " },
 	};
 	(void)state;
 
