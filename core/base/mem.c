@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 void *mem_alloc(size_t n)
 {
@@ -63,4 +64,18 @@ char *mem_printf(const char *fmt, ...)
 	va_end(ap);
 	BUG_ON(n < 0);
 	return s;
+}
+
+void *mem_map(size_t n)
+{
+	void *p = mmap(NULL, n ? n : 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	BUG_ON(p == MAP_FAILED);
+	return p;
+}
+
+void mem_unmap(void *p, size_t n)
+{
+	if (p)
+		munmap(p, n ? n : 1);
 }

@@ -18,4 +18,9 @@ char *mem_dup(const void *data, size_t n) __attribute__((malloc, returns_nonnull
 char *mem_printf(const char *fmt, ...)
 	__attribute__((malloc, returns_nonnull, format(printf, 1, 2)));
 
+/* n zeroed bytes in pages of their own, for a large array that is soon gone again: mem_unmap gives
+ * them back to the system, where free may keep them. n as it was; NULL is fine. */
+void *mem_map(size_t n) __attribute__((malloc, returns_nonnull));
+void mem_unmap(void *p, size_t n);
+
 #endif

@@ -1,8 +1,6 @@
 /* Rows by the hash of their text: see factset.h. */
 #include "data/factset.h"
 
-#include <stdlib.h>
-
 #include "base/err.h"
 #include "base/mem.h"
 
@@ -19,12 +17,12 @@ void factset_init(struct factset *s, const struct row_fact *facts, int64_t n)
 	*s = (struct factset){ .facts = facts, .n_slots = 1 };
 	while (s->n_slots < 2 * (uint64_t)n)
 		s->n_slots *= 2;
-	s->slots = mem_zalloc(s->n_slots, sizeof(*s->slots));
+	s->slots = mem_map(s->n_slots * sizeof(*s->slots));
 }
 
 void factset_clear(struct factset *s)
 {
-	free(s->slots);
+	mem_unmap(s->slots, s->n_slots * sizeof(*s->slots));
 	*s = (struct factset){ 0 };
 }
 
