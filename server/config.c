@@ -83,13 +83,16 @@ const struct field config_options[] = {
 	  .help = "Hosts, by comma, that jobs may name https:// files of; .example.org is all its "
 		  "subdomains. Unset: none." },
 	{ "http_hosts", F_STRING, O(http_hosts), 0, 4096, .nullable = true,
-	  .help = "Hosts, by comma, that are also spoken to without TLS: HOST or HOST:PORT." },
+	  .help = "Hosts, by comma, that are also spoken to without TLS: HOST, for every port, or "
+		  "HOST:PORT." },
 	{ "private_networks", F_STRING, O(private_networks), 0, 4096, .nullable = true,
 	  .help = "Networks, by comma, that downloads may reach although they are not public: "
 		  "10.0.0.0/8, 127.0.0.1/32, fd00::/8." },
 	{ "proxy", F_STRING, O(proxy), 0, 512, .nullable = true, .secret = true,
-	  .help = "Proxy of downloads: http://[USER:PASSWORD@]HOST:PORT. Those of the environment "
-		  "are not used." },
+	  .help = "Proxy of downloads: http://[USER:PASSWORD@]HOST:PORT. It resolves the names, so "
+		  "that "
+		  "private addresses have to be refused by it. Those of the environment are not "
+		  "used." },
 	{ "max_download_bytes", F_INT, O(max_download_bytes), 1024, 16 * TERA,
 	  .help = "Size of one downloaded file." },
 	{ "max_hub_bytes", F_INT, O(max_hub_bytes), 1024, 64 * TERA,

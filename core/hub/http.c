@@ -50,7 +50,7 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
 	struct transfer *t = arg;
 
 	(void)purpose;
-	if (!t->policy->proxy && !address_is_public(&a->addr) &&
+	if (!url_by_proxy(t->policy) && !address_is_public(&a->addr) &&
 	    !networks_contain(t->policy->private_networks, &a->addr)) {
 		t->refused = t->hurry = true;
 		return CURL_SOCKET_BAD;
@@ -193,7 +193,7 @@ static void set_rules(struct transfer *t)
 	SET(CURLOPT_FOLLOWLOCATION, 0L);
 	SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
 	SET(CURLOPT_OPENSOCKETDATA, t);
-	SET(CURLOPT_PROXY, p->proxy ? p->proxy : "");
+	SET(CURLOPT_PROXY, url_by_proxy(p) ? p->proxy : "");
 	SET(CURLOPT_NOPROXY, "");
 	SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
@@ -301,7 +301,8 @@ static const char *plain_words(struct transfer *t)
 
 static enum err explain(struct transfer *t, CURLcode rc)
 {
-	const char *host = t->url->host, *way = t->policy->proxy ? ", by way of the proxy" : "";
+	const char *host = t->url->host,
+		   *way = url_by_proxy(t->policy) ? ", by way of the proxy" : "";
 	long proxy_says = 0;
 
 	curl_easy_getinfo(t->easy, CURLINFO_HTTP_CONNECTCODE, &proxy_says);
@@ -449,16 +450,19 @@ static enum err check_proxy(const char *proxy, struct errinfo *ei)
 	if (strncmp(proxy, "http://", 7) != 0)
 		return err_set(ei, ERR_INVALID, "proxy: must begin with http://");
 	char *bare = mem_printf("http://%s", at ? at + 1 : proxy + 7);
+	const char *port = strrchr(bare + 7, ':');
+	/* without one curl would take another than 80 */
+	bool has_port = port && port[1 + strcspn(port + 1, "]")] == '\0';
 	enum err e = url_parse(bare, &u, NULL);
 	free(bare);
-	if (e != OK || strcmp(u.text + u.path, "/") != 0)
+	if (e != OK || !has_port || strcmp(u.text + u.path, "/") != 0)
 		return err_set(ei, ERR_INVALID, "proxy: must be http://[USER:PASSWORD@]HOST:PORT");
 	return OK;
 }
 
 enum err http_check_policy(const struct http_policy *policy, struct errinfo *ei)
 {
-	enum err e = policy->proxy ? check_proxy(policy->proxy, ei) : OK;
+	enum err e = url_by_proxy(policy) ? check_proxy(policy->proxy, ei) : OK;
 
 	return e != OK ? e : url_check_hosts(policy->http_hosts, ei);
 }

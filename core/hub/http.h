@@ -37,7 +37,7 @@ struct http_policy {
 	/* "HOST, HOST:PORT, …" that may be spoken to without TLS, HOST on every port; or NULL */
 	const char *http_hosts;
 	const struct networks *private_networks; /* that may be reached all the same; or NULL */
-	/* "http://[USER:PASSWORD@]HOST:PORT"; or NULL: none, whatever the environment says */
+	/* "http://[USER:PASSWORD@]HOST:PORT"; or NULL or "": none, whatever the environment says */
 	const char *proxy;
 	const char *user_agent;
 	long connect_timeout_s; /* 0: 10 */

@@ -243,10 +243,15 @@ static bool is_localhost(const char *host)
 	       (n == m || host[n - m - 1] == '.');
 }
 
+bool url_by_proxy(const struct http_policy *policy)
+{
+	return policy->proxy && *policy->proxy;
+}
+
 enum err url_allowed(const struct url *u, const struct http_policy *policy, struct errinfo *ei)
 {
 	struct sockaddr_storage a;
-	bool known = u->is_address || (policy->proxy && is_localhost(u->host));
+	bool known = u->is_address || (url_by_proxy(policy) && is_localhost(u->host));
 
 	if (!u->tls && !hosts_have(policy->http_hosts, u))
 		return err_set(ei, ERR_INVALID,

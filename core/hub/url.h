@@ -40,6 +40,9 @@ bool url_same_origin(const struct url *a, const struct url *b);
 enum err url_allowed(const struct url *u, const struct http_policy *policy,
 		     struct errinfo *ei) MUST_USE;
 
+/* Whether the policy has a proxy. */
+bool url_by_proxy(const struct http_policy *policy);
+
 /* Whether each entry of a list of "HOST, HOST:PORT" is one. NULL and "" are. */
 enum err url_check_hosts(const char *list, struct errinfo *ei) MUST_USE;
 

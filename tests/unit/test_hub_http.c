@@ -316,6 +316,8 @@ static void names_of_private_addresses_are_refused_at_connect(void **state)
 	g.policy.private_networks = NULL;
 	assert_int_equal(run(&g), ERR_DENIED);
 	assert_non_null(strstr(g.ei.msg, "localhost has an address that is not public"));
+	g.policy.proxy = ""; /* is none, and opens nothing */
+	assert_int_equal(run(&g), ERR_DENIED);
 	assert_int_equal(two.connections, 1);
 	buf_clear(&g.body);
 }

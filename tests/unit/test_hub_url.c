@@ -352,6 +352,7 @@ static void policies_say_which_urls_may_be_asked_for(void **state)
 		{ "https://x.localhost/", NULL, NULL, "http://p:1", ERR_DENIED },
 		{ "https://localhost/", NULL, "127.0.0.1", "http://p:1", OK },
 		{ "https://mylocalhost/", NULL, NULL, "http://p:1", OK },
+		{ "https://localhost/", NULL, NULL, "", OK },
 		{ "https://10.1.2.3/", NULL, NULL, "http://p:1", ERR_DENIED },
 	};
 	struct errinfo ei;
@@ -386,8 +387,11 @@ static void policies_of_another_form_are_refused(void **state)
 		{ "a, u@b", NULL, false },
 		{ "::1", NULL, false },
 		{ ".example.org", NULL, false },
-		{ NULL, "", false },
+		{ NULL, "", true },
 		{ NULL, "p:3128", false },
+		{ NULL, "http://p", false },
+		{ NULL, "http://[::1]", false },
+		{ NULL, "http://[::1]:3128", true },
 		{ NULL, "socks5://p:1080", false },
 		{ NULL, "http://", false },
 		{ NULL, "http://p:3128/path", false },
