@@ -35,18 +35,23 @@ static bool check_name(const struct web_req *rq, struct web_res *rs)
 	return false;
 }
 
-/* What may be added to the file that has `there` bytes. false: a body of that length (-1: unknown)
- * is too long; rs says so. */
-static bool check_room(struct app *app, const struct web_req *rq, struct web_res *rs, int64_t there,
-		       int64_t length, struct upload_limits *limits)
+static struct upload_limits limits_now(struct app *app)
 {
 	const struct config *c = app->config;
+
+	return (struct upload_limits){ .max_bytes = c->max_upload_bytes,
+				       .min_free = c->min_free_bytes,
+				       .quota = c->max_datasets_bytes -
+						uploads_bytes(&app->places) };
+}
+
+/* false: a body of that length (-1: unknown) behind `there` bytes is too long; rs says so. */
+static bool check_room(const struct web_req *rq, struct web_res *rs,
+		       const struct upload_limits *limits, int64_t there, int64_t length)
+{
 	struct errinfo ei;
 	enum err e = OK;
 
-	limits->max_bytes = c->max_upload_bytes;
-	limits->min_free = c->min_free_bytes;
-	limits->quota = c->max_datasets_bytes - uploads_bytes(&app->places);
 	if (length > limits->max_bytes - there)
 		e = err_set(&ei, ERR_TOO_LARGE, "the file is larger than %lld bytes",
 			    (long long)limits->max_bytes);
@@ -60,12 +65,12 @@ static bool check_room(struct app *app, const struct web_req *rq, struct web_res
 bool datasets_open(struct app *app, const struct web_req *rq, struct web_res *rs, int64_t length,
 		   struct upload **out)
 {
-	struct upload_limits limits;
+	struct upload_limits limits = limits_now(app);
 	char name[ID_SIZE];
 	struct errinfo ei;
 
 	if (!check_name(rq, rs) || !api_accepts_work(app, rq, rs) ||
-	    !check_room(app, rq, rs, 0, length, &limits))
+	    !check_room(rq, rs, &limits, 0, length))
 		return false;
 	ids_new(UPLOADS_PREFIX, name);
 	enum err e = upload_open(places_tmp(&app->places, name), &limits, out, &ei);
@@ -91,9 +96,13 @@ static bool read_offset(const struct web_req *rq, struct web_res *rs, int64_t *o
 	const char *text = rq->get_header(rq, "Upload-Offset");
 	size_t n = text ? strlen(text) : 0;
 
-	*out = n ? atoll(text) : 0;
-	if (!text || (n > 0 && n <= 18 && strspn(text, "0123456789") == n))
+	*out = 0;
+	if (!text)
 		return true;
+	if (n > 0 && n <= 18 && strspn(text, "0123456789") == n) {
+		*out = atoll(text);
+		return true;
+	}
 	web_problem(rq, rs, 400, "upload_offset", "Upload-Offset must be a number of bytes");
 	return false;
 }
@@ -128,17 +137,23 @@ static bool is_stored(struct app *app, const struct web_req *rq, struct web_res 
 bool datasets_open_part(struct app *app, const struct web_req *rq, struct web_res *rs,
 			int64_t length, struct upload **out)
 {
-	struct upload_limits limits;
 	struct errinfo ei;
 	int64_t offset, size = 0;
 	bool complete;
 
 	if (!check_id(rq, rs) || !check_name(rq, rs) || !read_offset(rq, rs, &offset) ||
 	    !read_complete(rq, rs, &complete) || is_stored(app, rq, rs) ||
-	    !api_accepts_work(app, rq, rs) || !check_room(app, rq, rs, offset, length, &limits))
+	    !api_accepts_work(app, rq, rs))
 		return false;
-	char *path = places_upload(&app->places, rq->params[0] + strlen("ds_"));
-	enum err e = upload_open_part(path, offset, &limits, out, &size, &ei);
+	const char *sha256 = rq->params[0] + strlen("ds_");
+	struct upload_limits limits = limits_now(app);
+	int64_t there = uploads_part_bytes(&app->places, sha256);
+	if (offset == 0 && there > 0)
+		limits.quota += there; /* what starts over makes its own room */
+	if (!check_room(rq, rs, &limits, offset, length))
+		return false;
+	enum err e = upload_open_part(places_upload(&app->places, sha256), offset, &limits, out,
+				      &size, &ei);
 	if (e == OK)
 		return true;
 	web_fail(rq, rs, e, &ei);

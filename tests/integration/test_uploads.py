@@ -185,7 +185,7 @@ class Quota(unittest.TestCase):
         answer = self.chunked(whole)
         self.assertEqual((answer.status, answer.json["code"]), (507, "quota"), answer)
         self.assertEqual(list((d.folder / "data/tmp").iterdir()), [])
-        self.assertEqual(part.put(part.offset()).status, 201)
+        self.assertEqual(part.put(0).status, 201)  # what starts over makes its own room
 
     def test_a_file_above_the_limit_of_one_is_413_in_pieces_too(self):
         client = Client(self.daemon, big_csv(2 * MB))
