@@ -134,7 +134,7 @@ class Daemon:
         make_tiny_bert(self.folder / "models" / "tiny")
         self.options = {
             "listen": "127.0.0.1:0", "data-dir": self.folder / "data", "data-root": self.folder / "root",
-            "model-dir": self.folder / "models", "port-file": self.folder / "port", "device": "cpu", "threads": 1,
+            "model-dir": self.folder / "models", "port-file": self.folder / "port", "device": "cpu", "threads": 1, "offline": "yes",
             **{k.replace("_", "-"): v for k, v in options.items()},
         }
         self.process = None

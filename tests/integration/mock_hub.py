@@ -3,7 +3,7 @@
     with MockHub() as hub:
         hub.add_model("acme/tiny", "some/folder")                     # or a dict of name -> bytes
         hub.add_dataset("acme/reviews", {"data/train.parquet": ...})
-        Daemon(**hub.options())                                        # hf_endpoint, http_hosts, private_networks, ...
+        Daemon(offline="no", **hub.options())                                        # hf_endpoint, http_hosts, private_networks, ...
 
 What it does as the Hub does: the API (/api/models/…, /api/datasets/… with ?blobs=true), files at /ID/resolve/REVISION/PATH,
 those in large file storage by a redirect with X-Linked-Etag and X-Linked-Size, the others at once with git's hash as ETag;

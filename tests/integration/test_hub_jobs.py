@@ -20,7 +20,7 @@ def statuses(records):
 class HubJobs(unittest.TestCase):
     def setUp(self):
         self.hub = MockHub().__enter__()
-        self.daemon = Daemon(**self.hub.options())
+        self.daemon = Daemon(offline="no", **self.hub.options())
         self.model = tiny_files(self.daemon.folder / "tiny-of-the-hub")
         self.hub.add_model("acme/tiny", self.model)
         self.hub.add_dataset("acme/reviews", {
