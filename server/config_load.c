@@ -312,7 +312,8 @@ enum err config_load(int argc, char *const *argv, char *const *env, FILE *out, s
 		e = read_environment(c, env, ei);
 	if (e == OK)
 		e = apply(c, &cl, ei);
-	if (e == OK)
+	/* What only tells who it is may be asked wherever it would not start. */
+	if (e == OK && cl.mode != MODE_VERSION)
 		e = config_check(c, ei);
 	if (e == OK)
 		act(cl.mode, c, out);

@@ -522,6 +522,16 @@ static void version_and_check_say_their_line(void **state)
 	assert_int_equal(load("--check-config", "--threads=x", NULL), ERR_INVALID);
 }
 
+static void version_is_told_under_options_that_would_not_start(void **state)
+{
+	(void)state;
+
+	assert_int_equal(load("--check-config", "--listen=0.0.0.0:1", NULL), ERR_INVALID);
+	assert_int_equal(load("--version", "--listen=0.0.0.0:1", NULL), OK);
+	assert_non_null(strstr(printed, "libtorch "));
+	config_clear(&c);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -546,6 +556,7 @@ int main(void)
 		cmocka_unit_test(printed_defaults_read_back_as_the_defaults),
 		cmocka_unit_test(help_names_every_option),
 		cmocka_unit_test(version_and_check_say_their_line),
+		cmocka_unit_test(version_is_told_under_options_that_would_not_start),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
