@@ -149,6 +149,31 @@ class HubJobs(unittest.TestCase):
         self.assertEqual(d.wait(job)["status"], "cancelled")
         self.hub.calm()
 
+    def test_files_of_allowed_hosts_are_read_and_asked_for_again(self):
+        d = self.daemon
+        self.hub.add_file("train.csv", csv_of(toy_rows(32)), etag="one")
+        split = {"dataset": {"train": self.hub.file_url("train.csv"), "validation_split": 0.25}}
+        done = d.wait(self.submit(**split)["id"])
+        self.assertEqual(done["data_report"]["rows"], {"train": 24, "validation": 8}, done)
+        self.hub.add_file("train.csv", csv_of(toy_rows(48)), etag="two")
+        done = d.wait(self.submit(**split)["id"])
+        self.assertEqual(done["data_report"]["rows"], {"train": 36, "validation": 12}, done)
+
+    def test_a_download_under_way_shows_in_the_job(self):
+        d = self.daemon
+        self.hub.on(r"storage/", times=1, pause=30)
+        job = self.submit()["id"]
+        seen = d.wait_for(lambda: (lambda x: x if x and x["file"] == "model.safetensors" else None)(
+            d.get(f"/jobs/{job}").json["download"]))
+        self.assertEqual(seen["source"], "acme/tiny")
+        self.assertEqual(seen["total_bytes"], len(self.model["model.safetensors"]))
+        self.assertLess(seen["bytes"], seen["total_bytes"])
+        self.assertEqual(d.stop(), 0, "a stop does not wait for a download")
+        self.hub.calm()
+        d.start()
+        done = d.wait(job)
+        self.assertEqual((done["status"], done["download"]), ("succeeded", None))
+
     def test_post_models_fetches_ahead(self):
         d = self.daemon
         answer = d.post("/models", {"model": "acme/tiny"})
