@@ -231,8 +231,7 @@ static enum err check_tokenizer(const char *dir, const struct bert_config *c, st
 		e = err_set(ei, ERR_INVALID,
 			    "the vocabulary has %d tokens, but the weights only %lld",
 			    tokenizer_vocab_size(t), (long long)c->vocab_size);
-	if (e == OK)
-		tokenizer_free(t);
+	tokenizer_free(t);
 	return e;
 }
 

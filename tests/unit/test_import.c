@@ -64,7 +64,7 @@ enum { N_ITEMS = sizeof(items) / sizeof(*items) };
 /* A model.safetensors of these tensors, all zeros, into out. */
 static void weights_of(const struct safetensors_item *list, int n, struct buf *out)
 {
-	static const float zeros[160];
+	static const float zeros[256];
 	struct safetensors_writer *w;
 	char *path = mem_printf("%s/weights", f.dir);
 
