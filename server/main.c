@@ -63,7 +63,7 @@ static enum err check_folder(const char *option, const char *path, struct errinf
 	return OK;
 }
 
-#define OTHER_FILES 256 /* descriptors beside those of connections */
+#define OTHER_FILES 1024 /* descriptors beside those of connections; exports hold up to 512 */
 
 static void raise_file_limit(int64_t max_connections)
 {

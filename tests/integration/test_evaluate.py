@@ -2,12 +2,28 @@
 
 import contextlib
 import json
-import threading
 import unittest
 
-from daemon import DaemonTest, csv_of, make_tiny_bert, toy_rows
+from daemon import Daemon, DaemonTest, csv_of, make_tiny_bert, toy_rows
 
+N_MANY = 40000  # rows, one a request: some seconds
+MANY = csv_of(toy_rows(N_MANY, seed=2))
 TIMES = ("eval_runtime", "eval_samples_per_second", "eval_steps_per_second")
+
+
+def served(daemon):
+    text = daemon.get("/metrics").body.decode()
+    return sum(float(line.split()[1]) for line in text.splitlines() if line.startswith("bertd_serve_texts_total"))
+
+
+def begin(daemon, model, many):
+    """Asks for an evaluation of many rows, and gives the connection once the first ones are through."""
+    before = served(daemon)
+    c = daemon.connect()
+    c.request("POST", f"/models/{model}/evaluate", json.dumps({"dataset": {"test": many}, "per_device_eval_batch_size": 1}),
+              {"Content-Type": "application/json"})
+    daemon.wait_for(lambda: served(daemon) > before)
+    return c
 
 
 class Evaluate(DaemonTest):
@@ -83,34 +99,31 @@ class Evaluate(DaemonTest):
         self.assertIn("max_length", self.evaluate("toy", 422, max_length=4000)["detail"])
         self.evaluate("nothing", 404)
 
-    def begin(self, n):
-        """Asks for an evaluation of n rows, and gives the connection once its first rows are through."""
-        many = self.daemon.upload(csv_of(toy_rows(n, seed=2)))
-        before = self.served()
-        c = self.daemon.connect()
-        c.request("POST", "/models/toy/evaluate", json.dumps({"dataset": {"test": many}, "per_device_eval_batch_size": 1}),
-                  {"Content-Type": "application/json"})
-        self.daemon.wait_for(lambda: self.served() > before)
-        return c
-
-    def served(self):
-        text = self.daemon.get("/metrics").body.decode()
-        return sum(float(line.split()[1]) for line in text.splitlines() if line.startswith("bertd_serve_texts_total"))
 
     def test_others_are_served_meanwhile_and_a_client_that_leaves_ends_it(self):
-        with contextlib.closing(self.begin(20000)):
+        before = served(self.daemon)
+        with contextlib.closing(begin(self.daemon, "toy", self.daemon.upload(MANY))):
             self.assertEqual(self.daemon.post("/classify", {"model": "toy", "input": "good film"}).status, 200)
         self.daemon.wait_for(lambda: 'path="/models/toy/evaluate" status=499' in self.daemon.log_text())
-        self.assertLess(self.served(), 20000)
+        self.assertLess(served(self.daemon), before + N_MANY)
 
     def test_no_more_than_two_at_once(self):
-        with contextlib.closing(self.begin(20000)), contextlib.closing(self.begin(20000)):
+        many = self.daemon.upload(MANY)
+        with contextlib.closing(begin(self.daemon, "toy", many)), contextlib.closing(begin(self.daemon, "toy", many)):
             self.assertEqual(self.evaluate("toy", 503)["code"], "too_many_evaluations")
 
         def free():
             return self.daemon.post("/models/toy/evaluate", {"dataset": {"test": self.test}}).status == 200
 
         self.daemon.wait_for(free)
+
+    def test_a_stop_does_not_wait_for_its_end(self):
+        with Daemon() as d:
+            make_tiny_bert(d.folder / "models" / "head", head_labels=["negative", "positive"])
+            with contextlib.closing(begin(d, "head", d.upload(MANY))) as c:
+                self.assertEqual(d.stop(), 0)
+                with contextlib.suppress(ConnectionError):  # or the answer came in time
+                    self.assertEqual(c.getresponse().status, 503)
 
 
 if __name__ == "__main__":

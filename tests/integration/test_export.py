@@ -164,10 +164,12 @@ class Import(Trained):
             again = members(other.get(f"/models/{model}/export").body)
             self.assertEqual({k.split("/")[1]: v for k, v in again.items()},
                              {k.split("/")[1]: v for k, v in members(tar).items()})
-            # It outlives a restart, and the data directory is whole.
+            # It outlives a restart, and the data directory is whole, as is a backup.
             self.assertEqual(other.stop(), 0)
-            done = subprocess.run([BINARY, "check", other.folder / "data"], capture_output=True, text=True)
-            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            data = other.folder / "data"
+            for command in (["check", data], ["backup", other.folder / "copy", f"--data-dir={data}"], ["check", other.folder / "copy"]):
+                done = subprocess.run([BINARY, *command], capture_output=True, text=True)
+                self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             other.start()
             self.assertEqual(self.scores(other, model), self.scores(self.daemon, "toy"))
             self.assertEqual([m["id"] for m in other.get("/models").json["data"]], ["tiny", model])
