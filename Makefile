@@ -168,7 +168,7 @@ asan: ## unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) --no-print-directory BUILD=build/asan SAN=address,undefined check-unit
 
 tsan: ## unit tests under ThreadSanitizer
-	@$(MAKE) --no-print-directory BUILD=build/tsan SAN=thread check-unit
+	@TSAN_OPTIONS=die_after_fork=0 $(MAKE) --no-print-directory BUILD=build/tsan SAN=thread check-unit
 
 # The library without libtorch, compiled once: a parser takes from the archive what it needs. A folder of tests/data with
 # a parser's name has files to begin with.
