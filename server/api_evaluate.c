@@ -63,6 +63,11 @@ static bool go_on(void *ctx)
 	       !(x->rq->is_gone && x->rq->is_gone(x->rq));
 }
 
+static bool must_end(void *ctx)
+{
+	return !go_on(ctx);
+}
+
 /* --- the model --- */
 
 static enum err find_job(struct app *app, const struct model_place *place, struct job *out,
@@ -142,7 +147,8 @@ static enum err run_on(struct evaluating *x, struct dataset *d, json_t **metrics
 
 static enum err run(struct evaluating *x, json_t **metrics, int64_t *rows, struct errinfo *ei)
 {
-	struct file_source source = { &x->app->places, x->app->db };
+	struct fetch_how how = { .cancelled = must_end, .ctx = x };
+	struct file_source source = { &x->app->places, x->app->db, &how };
 	char *scratch = places_tmp(&x->app->places, "");
 	struct dataset *d = NULL;
 	enum err e = dataset_open(&x->spec, &dataset_default_limits, scratch, places_open_file,

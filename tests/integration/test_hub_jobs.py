@@ -73,6 +73,9 @@ class HubJobs(unittest.TestCase):
         listed = {m["id"]: m for m in d.get("/models").json["data"]}
         self.assertTrue(listed["acme/tiny"]["base"])
         self.assertEqual(d.get("/models/acme%2Ftiny").json["id"], "acme/tiny")
+        evaluated = d.post(f"/models/{done['model_id']}/evaluate",
+                           {"dataset": {"test": "hf://datasets/acme/reviews/data/test.csv"}}).json
+        self.assertEqual(evaluated["rows"], 20)
         scores = [d.post("/classify", {"model": j, "input": "this film was great"}).json["data"][0]["score"]
                   for j in (done["id"], again["id"])]
         self.assertEqual(scores[0], scores[1])
