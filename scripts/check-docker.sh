@@ -1,6 +1,7 @@
 #!/bin/sh
 # The README's tour against the container: builds the CPU image, starts it by docker/compose.yaml under a project name of
 # its own, uploads, trains, restarts it in mid-training, classifies before and after another restart, takes it down again.
+# Then builds the CUDA image, which is several GB, and runs nothing of it but --version; CUDA=0 leaves it out.
 # Without docker it does nothing. Needs the small model that scripts/deps.sh fetches.
 set -eu
 cd "$(dirname "$0")/.."
@@ -123,4 +124,13 @@ after=$(classify)
 [ "$(docker inspect -f '{{.RestartCount}}' "$container")" = 0 ] || fail "the daemon died in between"
 code=$(docker stop "$container" >/dev/null && docker inspect -f '{{.State.ExitCode}}' "$container")
 [ "$code" = 0 ] || fail "on SIGTERM it ended with $code"
+
+if [ "${CUDA:-1}" != 0 ]; then
+	step "building the CUDA image"
+	docker build -q -f docker/Dockerfile --target cuda --build-arg COMMIT="$BERTD_COMMIT" -t bertd:check-cuda . \
+		>"$folder/build.log" 2>&1 || { tail -n 40 "$folder/build.log" >&2; fail "the CUDA image does not build"; }
+	docker run --rm --entrypoint bertd bertd:check-cuda --version >"$folder/version" || fail "the CUDA image's bertd does not start"
+	grep -q "commit $BERTD_COMMIT" "$folder/version" || fail "the CUDA image's bertd is of another commit"
+	step "the CUDA image has $(($(docker image inspect -f '{{.Size}}' bertd:check-cuda) / 1000000)) MB"
+fi
 step "ok"
