@@ -79,8 +79,8 @@ class Restart(unittest.TestCase):
         d.wait_step(jobs[0], 1)
         d.kill()
         d.start()
-        self.assertEqual([d.get(f"/jobs/{j}").json["queue_position"] for j in jobs[2:]],
-                         [d.get(f"/jobs/{jobs[1]}").json["queue_position"] + i for i in (1, 2, 3)])
+        d.wait_for(lambda: d.get(f"/jobs/{jobs[0]}").json["status"] == "running")
+        self.assertEqual([d.get(f"/jobs/{j}").json["queue_position"] for j in jobs[1:]], [1, 2, 3, 4])
         d.post(f"/jobs/{jobs[0]}/cancel", {})
         ends = [d.wait(j)["ended_at"] for j in jobs]
         self.assertEqual(ends, sorted(ends))
