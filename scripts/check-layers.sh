@@ -30,7 +30,7 @@ only() {
 	done
 }
 only 'sqlite3\.h' core/jobs/db.c
-only 'microhttpd\.h' server/http.c
+only 'microhttpd\.h' server/http_impl.h
 only 'curl/' core/hub/http.c
 parquet='core/data/parquet.cpp core/data/parquet_pages.cpp core/data/parquet_columns.cpp core/data/parquet_impl.hpp'
 only 'arrow/' $parquet

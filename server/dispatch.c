@@ -1,5 +1,5 @@
 /* From a request to its handler: routes, checks, tickets and the small helpers of responses. Knows
- * no socket; the transport (http.c) and the unit tests call it the same way. */
+ * no socket; the transport (http_visit.c) and the unit tests call it the same way. */
 #include "web.h"
 
 #include <pthread.h>

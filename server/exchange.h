@@ -1,6 +1,6 @@
 /* One request on its way in, without a socket: its target, the checks of its head, and its body.
  *
- * http.c feeds it and answers. On an HTTP thread, but while a handler works on it. */
+ * http_visit.c feeds it and answers. On an HTTP thread, but while a handler works on it. */
 #ifndef BERTD_SERVER_EXCHANGE_H
 #define BERTD_SERVER_EXCHANGE_H
 

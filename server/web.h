@@ -1,9 +1,9 @@
 /* Requests and responses as the handlers see them: no socket, no libmicrohttpd.
  *
  * A handler maps a request to a response and never blocks on training or inference. It fills rs
- * now, or starts a ticket (web_later_start) that somebody else finishes, or names a stream. http.c
- * is the only file that knows MHD; unit tests call web_dispatch() with a string and an in-memory
- * database. */
+ * now, or starts a ticket (web_later_start) that somebody else finishes, or names a stream. Only
+ * the transport (http_impl.h) knows MHD; unit tests call web_dispatch() with a string and an
+ * in-memory database. */
 #ifndef BERTD_SERVER_WEB_H
 #define BERTD_SERVER_WEB_H
 
@@ -163,8 +163,8 @@ bool web_has_type(const struct web_req *rq, const char *type);
 bool web_takes_file(const struct web_route *route, const struct web_req *rq);
 
 /* Everything between transport and handler: key check, route, method, content type, unknown query
- * parameters, then the handler, on this thread. Used by http.c (which takes the route first to
- * choose the thread) and by tests. A ticket is waited for only by web_dispatch_wait. */
+ * parameters, then the handler, on this thread. Used by http_visit.c (which takes the route first
+ * to choose the thread) and by tests. A ticket is waited for only by web_dispatch_wait. */
 void web_dispatch(struct app *app, struct web_req *rq, struct web_res *rs);
 void web_dispatch_wait(struct app *app, struct web_req *rq, struct web_res *rs);
 
