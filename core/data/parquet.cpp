@@ -113,8 +113,8 @@ static enum err library_fault(const struct parquet_file *p, const char *what, st
 		return ERR_IO;
 	}
 	if (p->source.pool.refused)
-		return err_set(ei, ERR_TOO_LARGE, "%s needs more than %d bytes of memory at once",
-			       about.c_str(), PARQUET_MAX_MEMORY);
+		return err_set(ei, ERR_TOO_LARGE, "%s needs more than %lld bytes of memory at once",
+			       about.c_str(), static_cast<long long>(p->source.pool.limit));
 	for (auto &n : not_read)
 		if (strstr(what, n.part))
 			return err_set(ei, ERR_UNSUPPORTED, "%s %s", about.c_str(), n.words);

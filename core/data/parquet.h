@@ -8,7 +8,7 @@
  * Arrow's wheel was built with: snappy, gzip, brotli, zstd, lz4.
  *
  * Nothing the file says of itself is believed: the footer is weighed before it is read
- * (parquet_footer.h), Arrow gets PARQUET_MAX_MEMORY at most for pages and dictionaries, and the
+ * (parquet_footer.h), Arrow gets memory for pages and dictionaries by the size of the file, and the
  * wanted columns may decompress to limits->max_bytes in all, and their values hold as much. */
 #ifndef BERTD_DATA_PARQUET_H
 #define BERTD_DATA_PARQUET_H
@@ -19,8 +19,13 @@
 #include "base/err.h"
 #include "data/cell.h"
 
-#define PARQUET_MAX_COLUMNS 1000	/* at top level */
-#define PARQUET_MAX_MEMORY  (256 << 20) /* bytes; a usual page has one or two million */
+#define PARQUET_MAX_COLUMNS 1000 /* at top level */
+/* Bytes for pages and dictionaries at once: what a small file may take, how many times its size a
+ * larger one may take on top, and the most. A usual page has one or two million bytes; some writers
+ * make one page of a whole row group. */
+#define PARQUET_MIN_MEMORY   (32 << 20)
+#define PARQUET_MEMORY_RATIO 20
+#define PARQUET_MAX_MEMORY   (256 << 20)
 
 struct dataset_limits;
 struct parquet_file;

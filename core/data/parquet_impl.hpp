@@ -33,12 +33,12 @@ struct fault {
 /* Memory from malloc, up to a limit. */
 class bounded_pool final : public arrow::MemoryPool
 {
-	const int64_t limit;
 	int64_t used = 0, most = 0, total = 0, calls = 0;
 
 	arrow::Status grow(int64_t by);
 
       public:
+	const int64_t limit;
 	bool refused = false; /* the limit was met */
 
 	explicit bounded_pool(int64_t limit_) : limit(limit_)

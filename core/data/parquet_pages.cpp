@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <arrow/buffer.h>
@@ -94,8 +95,19 @@ void budget::take(int64_t n)
 	left -= n;
 }
 
+/* A small file has no large pages, unless they are made to hurt. */
+static int64_t memory_for(int fd)
+{
+	struct stat st;
+	int64_t bytes = fstat(fd, &st) == 0 ? static_cast<int64_t>(st.st_size) : 0;
+	int64_t most = PARQUET_MAX_MEMORY, least = PARQUET_MIN_MEMORY;
+
+	return bytes > (most - least) / PARQUET_MEMORY_RATIO ? most
+							     : least + bytes * PARQUET_MEMORY_RATIO;
+}
+
 page_source::page_source(int fd_, int64_t max_bytes)
-    : fd(fd_), size(0), failed(0), pool(PARQUET_MAX_MEMORY),
+    : fd(fd_), size(0), failed(0), pool(memory_for(fd_)),
       properties(&pool), bytes{ max_bytes, max_bytes }
 {
 }

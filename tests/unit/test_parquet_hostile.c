@@ -169,8 +169,9 @@ static void lies_of_the_pages_are_refused(void **state)
 		enum err e;
 		const char *words;
 	} cases[] = {
-		{ PLAIN(2, INT32_MAX, TRUE_SIZE), 1, ERR_TOO_LARGE, "more than 268435456 bytes" },
-		{ PLAIN(2, 200 << 20, TRUE_SIZE), 1, ERR_SYNTAX, "is damaged: \"IOError: Corrupt" },
+		{ PLAIN(2, INT32_MAX, TRUE_SIZE), 1, ERR_TOO_LARGE, "bytes of memory at once" },
+		{ PLAIN(2, 200 << 20, TRUE_SIZE), 1, ERR_TOO_LARGE, "bytes of memory at once" },
+		{ PLAIN(2, 20 << 20, TRUE_SIZE), 1, ERR_SYNTAX, "is damaged: \"IOError: Corrupt" },
 		{ PLAIN(2, -5, TRUE_SIZE), 1, ERR_SYNTAX, "is damaged" },
 		{ PLAIN(2, TRUE_SIZE, INT32_MAX), 0, ERR_SYNTAX, "is damaged: \"Unexpected end" },
 		{ PLAIN(2, TRUE_SIZE, 100 << 20), 0, ERR_SYNTAX, "is damaged: \"Unexpected end" },
@@ -179,11 +180,12 @@ static void lies_of_the_pages_are_refused(void **state)
 		{ ENCODED(0, "\xff\xff\xff\x7f"), 0, ERR_SYNTAX, "is damaged: \"Unexpected end" },
 		{ ENCODED(0, "\xff\xff\xff\xff"), 0, ERR_SYNTAX, "Invalid BYTE_ARRAY" },
 		{ ENCODED(0, ""), 0, ERR_SYNTAX, "is damaged" },
-		{ ENCODED(6, DELTA_COUNT_2_TO_31), 0, ERR_TOO_LARGE, "more than 268435456 bytes" },
-		{ ENCODED(7, DELTA_COUNT_2_TO_31), 0, ERR_TOO_LARGE, "more than 268435456 bytes" },
+		{ ENCODED(6, DELTA_COUNT_2_TO_31), 0, ERR_TOO_LARGE, "bytes of memory at once" },
+		{ ENCODED(7, DELTA_COUNT_2_TO_31), 0, ERR_TOO_LARGE, "bytes of memory at once" },
 		{ ENCODED(99, "x"), 0, ERR_SYNTAX, "is damaged: \"Unknown encoding" },
 		{ ENCODED(2, ENTRY_0), 0, ERR_SYNTAX, "Dictionary page must be before" },
-		{ DICTIONARY(100000000, zeros, ZEROS), 0, ERR_TOO_LARGE, "than 268435456 bytes" },
+		{ DICTIONARY(100000000, zeros, ZEROS), 0, ERR_TOO_LARGE,
+		  "bytes of memory at once" },
 		{ DICTIONARY(1000000, zeros, ZEROS), 0, ERR_SYNTAX, "is damaged" },
 		{ DICTIONARY(0, "", 0), 0, ERR_SYNTAX, "is damaged" },
 	};
