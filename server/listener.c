@@ -32,8 +32,9 @@ enum err listener_open(const char *listen_text, int *fd, int *port, struct errin
 	return OK;
 }
 
-/* A filter of a TCP socket sees the packet from its TCP header on; byte 13 holds the flags. */
-static void drop_first_packets(int fd)
+/* A filter of a TCP socket sees the packet from its TCP header on; byte 13 holds the flags. Returns
+ * whether it is in place: some sandboxes allow no filters. */
+static bool drop_first_packets(int fd)
 {
 	enum { FLAGS = 13, SYN = 0x02, ACK = 0x10 };
 	struct sock_filter filter[] = {
@@ -45,18 +46,31 @@ static void drop_first_packets(int fd)
 	};
 	struct sock_fprog program = { .len = sizeof(filter) / sizeof(*filter), .filter = filter };
 
-	setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) == 0;
 }
 
-void listener_refuse(int fd)
+/* Until nobody has waited to be accepted for so many seconds. */
+static void let_in(int fd, double settle)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	double now = clock_monotonic(), end = now + PATIENCE_SECONDS, quiet = now;
 
-	drop_first_packets(fd);
-	for (; now < end && now - quiet < SETTLE_SECONDS; now = clock_monotonic()) {
+	while (now < end) {
 		if (poll(&p, 1, 0) > 0)
 			quiet = now;
+		else if (now - quiet >= settle)
+			return;
 		poll(NULL, 0, 1);
+		now = clock_monotonic();
 	}
+}
+
+void listener_refuse(int fd)
+{
+	if (drop_first_packets(fd)) {
+		let_in(fd, SETTLE_SECONDS);
+		return;
+	}
+	let_in(fd, 0);
+	shutdown(fd, SHUT_RD);
 }

@@ -12,7 +12,8 @@ enum err listener_open(const char *listen, int *fd, int *port, struct errinfo *e
 /* Lets nobody new in from now on: the kernel drops what asks for a connection, and whoever asks
  * again finds the next process or, once fd is closed, a refusal. Handshakes that have begun come to
  * their end. Returns when the backlog has been accepted by whoever does that, after half a second
- * at most. Where the kernel cannot filter, connections go on to be made. */
+ * at most. Where the kernel lets nobody filter, as in some sandboxes, who asks is refused at once,
+ * and a handshake of that very moment is lost. */
 void listener_refuse(int fd);
 
 #endif
