@@ -68,25 +68,35 @@ void hash_hex(const void *data, size_t n, char *out)
 	hash_finish(h, out);
 }
 
-enum err hash_file(const char *path, char *out, struct errinfo *ei)
+enum err hash_descriptor(int fd, char *out, struct errinfo *ei)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return err_errno(ei, "cannot open %s", path);
-
 	enum { CHUNK = 1 << 18 };
 	char *chunk = mem_alloc(CHUNK);
 	struct hash *h = hash_new();
+	off_t at = 0;
 	ssize_t n;
-	while ((n = read(fd, chunk, CHUNK)) > 0)
+
+	while ((n = pread(fd, chunk, CHUNK, at)) > 0) {
 		hash_add(h, chunk, (size_t)n);
-	enum err e = n < 0 ? err_errno(ei, "cannot read %s", path) : OK;
-	close(fd);
+		at += n;
+	}
+	enum err e = n < 0 ? err_errno(ei, "the data cannot be read") : OK;
 	free(chunk);
 	if (e == OK)
 		hash_finish(h, out);
 	else
 		hash_free(h);
+	return e;
+}
+
+enum err hash_file(const char *path, char *out, struct errinfo *ei)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_errno(ei, "cannot open %s", path);
+	enum err e = hash_descriptor(fd, out, ei);
+	close(fd);
 	return e;
 }
 

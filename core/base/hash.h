@@ -22,6 +22,8 @@ void hash_free(struct hash *h);
 void hash_hex(const void *data, size_t n, char *out);
 /* Of a whole file. ERR_NOT_FOUND, ERR_IO. */
 enum err hash_file(const char *path, char *out, struct errinfo *ei) MUST_USE;
+/* The same of an open file, from its start, wherever it stands; it stays there. ERR_IO. */
+enum err hash_descriptor(int fd, char *out, struct errinfo *ei) MUST_USE;
 /* Compares in a time that depends on n only. */
 bool hash_equal(const void *a, const void *b, size_t n);
 

@@ -16,27 +16,6 @@ static bool same_state(const struct stat *a, const struct stat *b)
 	       a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
-static enum err hash_descriptor(int fd, char *out, struct errinfo *ei)
-{
-	enum { CHUNK = 1 << 18 };
-	char *chunk = mem_alloc(CHUNK);
-	struct hash *h = hash_new();
-	off_t at = 0;
-	ssize_t n;
-
-	while ((n = pread(fd, chunk, CHUNK, at)) > 0) {
-		hash_add(h, chunk, (size_t)n);
-		at += n;
-	}
-	enum err e = n < 0 ? err_errno(ei, "the data cannot be read") : OK;
-	free(chunk);
-	if (e == OK)
-		hash_finish(h, out);
-	else
-		hash_free(h);
-	return e;
-}
-
 /* The hash that the name of an upload is made of. */
 static bool hash_in_name(const char *name, char *out)
 {
