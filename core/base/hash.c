@@ -92,12 +92,13 @@ enum err hash_descriptor(int fd, char *out, struct errinfo *ei)
 enum err hash_file(const char *path, char *out, struct errinfo *ei)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct errinfo why;
 
 	if (fd < 0)
 		return err_errno(ei, "cannot open %s", path);
-	enum err e = hash_descriptor(fd, out, ei);
+	enum err e = hash_descriptor(fd, out, &why);
 	close(fd);
-	return e;
+	return e == OK ? OK : err_set(ei, e, "%s: %s", path, why.msg);
 }
 
 bool hash_equal(const void *a, const void *b, size_t n)
